@@ -1,0 +1,2 @@
+//! Benchmark baselines and load generator.
+fn main(){}
