@@ -1,1 +1,29 @@
-//! placeholder
+//! The snapshot: what the control plane says and the data plane does, as serde types and as compiled, indexed, validated values.
+//!
+//! A [`Document`] is what a person or the operator writes; [`compile`] turns it into a [`Snapshot`] or says, by file, line,
+//! object and field, why it cannot. No Kubernetes words, no I/O, no clock.
+
+mod compile;
+mod diagnostic;
+mod document;
+mod pattern;
+mod quantity;
+mod schema;
+mod secret;
+mod snapshot;
+
+pub use compile::{Capabilities, compile};
+pub use diagnostic::{Diagnostic, Diagnostics, Origin, Severity};
+pub use document::{
+    Alias, Auth, BackendRef, BackendSpec, BodyMutation, BodySet, ClientKeySpec, CredentialSpec, Document,
+    HeaderMatchSpec, HeaderMutation, HeaderSet, HeaderValueMatch, LimitsSpec, ListenerSpec, ListenerTls,
+    MatchSpec, ModelMatch, OnError, RetrySpec, RouteSpec, RuleSpec, SecretSource, TimeoutsSpec, UpstreamTls,
+};
+pub use pattern::{ModelPattern, ValuePattern};
+pub use quantity::{Millis, Size};
+pub use schema::{AuthKind, PresetFacts, Quirks, Schema, SchemaName};
+pub use secret::{Credentials, Secret};
+pub use snapshot::{
+    Backend, BackendAuth, Candidate, ClientKey, Endpoint, HeaderMatcher, Limits, Listener, Match, ModelEntry,
+    Retry, Route, Rule, Snapshot, Timeouts,
+};

@@ -1,0 +1,29 @@
+//! From a document to a snapshot, or to findings that say what to change.
+
+use crate::diagnostic::Diagnostics;
+use crate::document::Document;
+use crate::schema::{AuthKind, PresetFacts, SchemaName};
+use crate::snapshot::Snapshot;
+
+/// What the data plane can do, asked by [`compile`] so that it can refuse what could not work.
+pub trait Capabilities {
+    /// The preset with this id.
+    fn preset(&self, id: &str) -> Option<PresetFacts>;
+    /// All preset ids, sorted.
+    fn preset_ids(&self) -> Vec<&'static str>;
+    /// True when the schema can be served.
+    fn supports(&self, schema: SchemaName) -> bool;
+    /// Where servers of this schema want their key, when no preset says so.
+    fn auth(&self, schema: SchemaName) -> AuthKind;
+    /// The first-party base URL of the schema, when there is one.
+    fn url(&self, schema: SchemaName) -> Option<&'static str>;
+}
+
+/// Compiles `document`. `Err` when the document as a whole is refused; otherwise the snapshot and its warnings.
+pub fn compile(
+    document: Document,
+    capabilities: &dyn Capabilities,
+) -> Result<(Snapshot, Diagnostics), Diagnostics> {
+    let _ = (document, capabilities);
+    Err(Diagnostics::default())
+}
