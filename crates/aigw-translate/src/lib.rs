@@ -1,1 +1,6 @@
-//! placeholder
+//! Bytes in, bytes out: dialects, the intermediate representation between them, codecs, operations and hosts. Pure.
+
+pub mod dialect;
+pub mod host;
+pub mod ir;
+pub mod operation;

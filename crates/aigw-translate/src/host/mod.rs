@@ -1,0 +1,1 @@
+//! Where dialects are served.

@@ -1,0 +1,1 @@
+//! Operations: what a client may ask for.
