@@ -1,0 +1,159 @@
+//! The usage record: one a request, on every exit; metrics, access log, traces, cost and quota all read it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aigw_translate::ir::Usage;
+use serde::Serialize;
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The client got a complete answer with a status below 400.
+    Success,
+    /// The client got an error answer.
+    Error,
+    /// The client went away before the answer was complete.
+    ClientGone,
+    /// The answer broke off after its head had been sent.
+    UpstreamCut,
+}
+
+/// Who is to blame for an error. The metric label `error.type` falls back on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// The request is wrong (4xx).
+    Caller,
+    /// Not allowed or over a limit (401, 403, 429 of the gateway).
+    Denied,
+    /// The configuration cannot serve it.
+    Config,
+    /// A credential is missing or was rejected by the upstream.
+    Credential,
+    /// The upstream failed.
+    Upstream,
+    /// The gateway failed.
+    Internal,
+}
+
+/// One attempt.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttemptRecord {
+    /// Backend.
+    pub backend: Arc<str>,
+    /// Provider label.
+    pub provider: Arc<str>,
+    /// Model asked for.
+    pub model: String,
+    /// Status, when there was an answer.
+    pub status: Option<u16>,
+    /// Why it failed (`connect`, `reset`, `protocol`, `timeout`, `cancelled`, `cut`), when it did.
+    pub failure: Option<&'static str>,
+    /// From the exchange's start to the attempt's, milliseconds.
+    #[serde(serialize_with = "millis")]
+    pub started: Duration,
+    /// From the attempt's start to its end, milliseconds.
+    #[serde(serialize_with = "millis")]
+    pub duration: Duration,
+}
+
+/// One request.
+#[derive(Clone, Debug, Serialize)]
+pub struct UsageRecord {
+    /// Request id: the client's `x-request-id`, else made.
+    pub request_id: String,
+    /// Start, milliseconds since 1970.
+    pub started: u64,
+    /// From start to end, milliseconds.
+    #[serde(serialize_with = "millis")]
+    pub duration: Duration,
+    /// Listener.
+    pub listener: Arc<str>,
+    /// Method.
+    pub method: String,
+    /// Path without query.
+    pub path: String,
+    /// Operation label (`chat`, `messages`, `embeddings`, …); empty for unknown paths.
+    pub operation: &'static str,
+    /// Client's dialect or `openai` / `cohere` for operations that are no conversation.
+    pub dialect: &'static str,
+    /// A stream was asked for.
+    pub stream: bool,
+    /// Version of the snapshot that served it.
+    pub snapshot: String,
+    /// Route.
+    pub route: Option<Arc<str>>,
+    /// Rule.
+    pub rule: Option<Arc<str>>,
+    /// Name of the client's key.
+    pub client: Option<Arc<str>>,
+    /// Model that the client asked for.
+    pub model: Option<String>,
+    /// Model that answered, as the upstream says.
+    pub response_model: Option<String>,
+    /// Backend of the last attempt.
+    pub backend: Option<Arc<str>>,
+    /// Its provider label.
+    pub provider: Option<Arc<str>>,
+    /// Model asked of it.
+    pub upstream_model: Option<String>,
+    /// All attempts in order.
+    pub attempts: Vec<AttemptRecord>,
+    /// Status that the client got; 0 when it got none.
+    pub status: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Stable code of the error, when there was one.
+    pub error_code: Option<String>,
+    /// Who is to blame.
+    pub error_class: Option<ErrorClass>,
+    /// Token counts as far as the upstream told them.
+    #[serde(serialize_with = "usage")]
+    pub usage: Usage,
+    /// The upstream's word for why the answer ended.
+    pub finish_reason: Option<String>,
+    /// From start to the first piece of content, milliseconds; streams only.
+    #[serde(serialize_with = "optional_millis")]
+    pub first_token: Option<Duration>,
+    /// Bytes of the client's body.
+    pub request_bytes: u64,
+    /// Bytes of the answer's body.
+    pub response_bytes: u64,
+    /// Members that a translation left out, request and answer together.
+    pub losses: u32,
+}
+
+fn millis<S: serde::Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    // Microsecond precision is enough and keeps the text short.
+    serializer.serialize_f64((value.as_secs_f64() * 1_000_000.0).round() / 1_000.0)
+}
+
+fn optional_millis<S: serde::Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => millis(value, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn usage<S: serde::Serializer>(value: &Usage, serializer: S) -> Result<S::Ok, S::Error> {
+    use serde::ser::SerializeMap;
+    let fields = [
+        ("input", value.input),
+        ("output", value.output),
+        ("total", value.total()),
+        ("cached_input", value.cache_read),
+        ("cache_creation_input", value.cache_write),
+        ("cache_creation_input_5m", value.cache_write_5m),
+        ("cache_creation_input_1h", value.cache_write_1h),
+        ("reasoning", value.reasoning),
+    ];
+    let mut map = serializer.serialize_map(None)?;
+    for (name, count) in fields {
+        if let Some(count) = count {
+            map.serialize_entry(name, &count)?;
+        }
+    }
+    map.end()
+}
