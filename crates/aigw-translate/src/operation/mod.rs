@@ -1,1 +1,5 @@
-//! Operations: what a client may ask for.
+//! Operations: what a client may ask for, by path and method.
+
+mod table;
+
+pub use table::{BodyKind, ErrorShape, Lookup, Operation, lookup};
