@@ -1,2 +1,2 @@
 //! Benchmark baselines and load generator.
-fn main(){}
+fn main() {}

@@ -7,7 +7,7 @@
 
 use super::error::Error;
 use super::extra::{Extra, Opaque};
-use super::request::Signature;
+use super::request::{Media, Signature};
 use super::response::Finish;
 use super::usage::Usage;
 
@@ -33,6 +33,8 @@ pub enum Event {
         block: u32,
         /// What it is.
         kind: BlockKind,
+        /// Other members of the block.
+        extra: Extra,
     },
     /// A block grows.
     Delta {
@@ -77,7 +79,7 @@ pub enum BlockKind {
     /// Reasoning.
     Reasoning,
     /// Encrypted reasoning, whole.
-    Redacted(String),
+    Redacted(Signature),
     /// A tool call; its arguments follow.
     ToolCall {
         /// Id.
@@ -91,6 +93,8 @@ pub enum BlockKind {
     },
     /// The model declines.
     Refusal,
+    /// A generated image or recording, whole.
+    Media(Media),
     /// A block of a type that the representation does not know; its deltas are [`Delta::Opaque`].
     Opaque(Opaque),
 }
@@ -102,7 +106,7 @@ pub enum Delta {
     Text(String),
     /// JSON text of a tool call's arguments.
     Arguments(String),
-    /// Proof of a reasoning block.
+    /// Proof of a reasoning block; the last one counts.
     Signature(Signature),
     /// A citation of a text block, in the vendor's form.
     Citation(Opaque),

@@ -31,6 +31,21 @@ impl DialectId {
             Self::CohereChat => "cohere_chat",
         }
     }
+
+    /// Every dialect, built or not.
+    pub const ALL: [Self; 6] = [
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+        Self::AnthropicMessages,
+        Self::Gemini,
+        Self::BedrockConverse,
+        Self::CohereChat,
+    ];
+
+    /// The dialect with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.as_str() == name)
+    }
 }
 
 /// Members of one JSON object that the representation has no word for, as the source dialect spelled them.

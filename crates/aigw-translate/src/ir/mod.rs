@@ -6,6 +6,7 @@ mod error;
 mod event;
 mod extra;
 mod loss;
+mod names;
 mod request;
 mod response;
 mod usage;
@@ -14,6 +15,7 @@ pub use error::{Error, ErrorKind};
 pub use event::{BlockKind, Delta, Event};
 pub use extra::{DialectId, Extra, Opaque};
 pub use loss::{Losses, Place};
+pub use names::Names;
 pub use request::{
     Block, CacheMarker, Citations, Document, JsonSchema, Media, MediaKind, MediaSource, Message,
     OutputFormat, Part, Reasoning, ReasoningBlock, ReasoningEffort, Request, Role, Sampling, Signature, Tool,

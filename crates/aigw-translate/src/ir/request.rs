@@ -1,9 +1,12 @@
 //! A request for a conversation turn.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-use super::extra::{Extra, Opaque};
+use super::extra::{DialectId, Extra, Opaque};
 use super::loss::Place;
+use super::names::Names;
 
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,6 +48,8 @@ pub struct Request {
     pub service_tier: Option<String>,
     /// What else stood at the top level.
     pub extra: Extra,
+    /// How the source spells all this, for losses; it also tells which dialect the request came in.
+    pub names: &'static Names,
 }
 
 /// Who speaks.
@@ -245,17 +250,52 @@ pub struct ReasoningBlock {
     /// The vendor's proof, to be returned unchanged.
     pub signature: Option<Signature>,
     /// Encrypted reasoning (Anthropic `redacted_thinking.data`, OpenAI Responses `encrypted_content`, Bedrock
-    /// `redactedContent`).
-    pub redacted: Option<String>,
+    /// `redactedContent`), readable by the vendor that made it alone.
+    pub redacted: Option<Signature>,
 }
 
 /// A vendor's proof, opaque to everybody else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     /// The dialect whose vendor made it.
-    pub dialect: super::DialectId,
+    pub dialect: DialectId,
     /// As it came.
     pub value: String,
+}
+
+impl Signature {
+    /// What introduces a proof that travels through a client of another dialect.
+    const CARRIED: &'static str = "aigw.";
+
+    /// How a message of `carrier` says it: as it is when the same vendor made it, else with its dialect in front, so that
+    /// [`Signature::read`] tells them apart when the client returns it.
+    pub fn write(&self, carrier: DialectId) -> Cow<'_, str> {
+        if self.dialect == carrier {
+            Cow::Borrowed(&self.value)
+        } else {
+            Cow::Owned(format!(
+                "{}{}.{}",
+                Self::CARRIED,
+                self.dialect.as_str(),
+                self.value
+            ))
+        }
+    }
+
+    /// Reads what a message of `carrier` says.
+    pub fn read(carrier: DialectId, text: String) -> Self {
+        let carried = text
+            .strip_prefix(Self::CARRIED)
+            .and_then(|rest| rest.split_once('.'))
+            .and_then(|(name, value)| Some((DialectId::from_name(name)?, value.to_owned())));
+        match carried {
+            Some((dialect, value)) => Self { dialect, value },
+            None => Self {
+                dialect: carrier,
+                value: text,
+            },
+        }
+    }
 }
 
 /// A cache marker.
@@ -393,4 +433,28 @@ pub struct JsonSchema {
     pub schema: Value,
     /// Guaranteed, not only asked for.
     pub strict: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_signature_survives_a_client_of_another_dialect() {
+        let signature = Signature {
+            dialect: DialectId::Gemini,
+            value: "a.b/c+==".to_owned(),
+        };
+        let carried = signature.write(DialectId::AnthropicMessages).into_owned();
+        assert_eq!(carried, "aigw.gemini.a.b/c+==");
+        assert_eq!(Signature::read(DialectId::AnthropicMessages, carried), signature);
+        assert_eq!(signature.write(DialectId::Gemini), "a.b/c+==");
+    }
+
+    #[test]
+    fn a_text_that_only_looks_carried_is_the_carriers_own() {
+        let read = Signature::read(DialectId::AnthropicMessages, "aigw.nobody.x".to_owned());
+        assert_eq!(read.dialect, DialectId::AnthropicMessages);
+        assert_eq!(read.value, "aigw.nobody.x");
+    }
 }
