@@ -33,21 +33,39 @@ impl Place {
         }
     }
 
+    /// A member of this element that holds one piece alone, such as `/messages/3/reasoning_content`.
+    pub const fn member(self, name: &'static str) -> Self {
+        Self {
+            outer: self.outer,
+            inner: Some((name, NO_INDEX)),
+        }
+    }
+
+    /// Name of the innermost list or member, such as `content`.
+    pub fn innermost(self) -> Option<&'static str> {
+        self.inner.or(self.outer).map(|(name, _)| name)
+    }
+
     /// The JSON pointer (RFC 6901) of the place, `""` for the root.
     pub fn pointer(self) -> String {
         let mut out = String::new();
         for (list, index) in [self.outer, self.inner].into_iter().flatten() {
             out.push('/');
             out.push_str(list);
-            out.push('/');
-            out.push_str(&index.to_string());
+            if index != NO_INDEX {
+                out.push('/');
+                out.push_str(&index.to_string());
+            }
         }
         out
     }
 }
 
+/// Stands for the index of a member that is no list.
+const NO_INDEX: u32 = u32::MAX;
+
 fn clamp(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
+    u32::try_from(index).unwrap_or(NO_INDEX)
 }
 
 /// JSON pointers, into the source document, of what an encoder had to leave out or weaken.
@@ -136,6 +154,8 @@ mod tests {
         losses.report(Place::ROOT, "top k");
         assert_eq!(losses.pointers(), ["/messages/3/content/1/a~1b~0c", "/top k"]);
         assert_eq!(losses.header(), "/messages/3/content/1/a~1b~0c, /top%20k");
+        let member = Place::item("messages", 3).member("reasoning_content");
+        assert_eq!(member.pointer(), "/messages/3/reasoning_content");
     }
 
     #[test]

@@ -1,0 +1,83 @@
+//! Walks `tests/golden/<client dialect>/<behaviour>/<upstream dialect>/` and checks every vector there; see `golden/README.md`.
+
+mod harness;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use harness::{Case, check_error, check_request, check_response, check_stream};
+
+#[test]
+fn goldens() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let only = std::env::var("GOLDEN").unwrap_or_default();
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for client in directories(&root) {
+        for behaviour in directories(&client) {
+            for directory in directories(&behaviour) {
+                let name = directory.strip_prefix(&root).unwrap().display().to_string();
+                if !name.contains(&only) {
+                    continue;
+                }
+                count += 1;
+                let outcome = catch_unwind(AssertUnwindSafe(|| run(&directory)));
+                match outcome {
+                    Ok(Ok(())) => {}
+                    Ok(Err(message)) => failures.push(format!("{name}: {message}")),
+                    Err(_) => failures.push(format!("{name}: panicked (its message is above)")),
+                }
+            }
+        }
+    }
+    assert!(count > 0, "no golden directory matches");
+    assert!(
+        failures.is_empty(),
+        "{} of {count} goldens differ:\n\n{}",
+        failures.len(),
+        failures.join("\n\n")
+    );
+}
+
+fn run(directory: &Path) -> Result<(), String> {
+    let case = Case::open(directory)?;
+    let checks = [
+        check_request(&case),
+        check_response(&case),
+        check_stream(&case),
+        check_error(&case),
+    ];
+    let mut problems = Vec::new();
+    let mut checked = 0;
+    for check in checks {
+        match check {
+            Ok(done) => checked += usize::from(done),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    problems.extend(
+        case.unread()
+            .map(|file| format!("{file} is not a file of the harness")),
+    );
+    if !case.has("source.txt") {
+        problems.push("source.txt is missing: say where the vector comes from".to_owned());
+    }
+    if checked == 0 && problems.is_empty() {
+        problems.push("nothing to check: no *.client.* or *.upstream.* input".to_owned());
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.join("\n"))
+    }
+}
+
+fn directories(path: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    found.sort();
+    found
+}
