@@ -1,0 +1,58 @@
+# Every command installs what it needs; caches live outside the tree. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Optimise what `make run` builds: `make run PROFILE=release`.
+PROFILE ?= dev
+# More arguments for the program (`make run ARGS="--listen 127.0.0.1:8080"`) or for pytest (`make e2e ARGS="-k stream"`).
+ARGS ?=
+IMAGE ?= aigw:latest
+CONTAINER ?= docker
+
+.PHONY: help run test unit e2e e2e-full fmt lint deny ci bench fuzz image
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | column -t -s $$'\t'
+
+run: ## build and start a gateway with built-in mock providers; prints curl lines to paste
+	@scripts/need.sh rust
+	@cargo run --quiet --profile $(PROFILE) -p aigw -- run --demo $(ARGS)
+
+test: unit ## run every test
+
+unit: ## run the Rust tests
+	@scripts/need.sh rust
+	@cargo test --workspace --locked
+
+e2e: ## run the end-to-end tests with the official Python and JavaScript SDKs
+	@scripts/e2e.sh $(ARGS)
+
+e2e-full: ## the same with full-size memory tests (needs a few GiB and minutes)
+	@AIGW_E2E_FULL=1 scripts/e2e.sh $(ARGS)
+
+fmt: ## format the code
+	@scripts/need.sh rust
+	@cargo fmt --all
+
+lint: ## check format and lints
+	@scripts/need.sh rust
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+
+deny: ## check licences, sources and duplicate crates (installs cargo-deny in the cache first)
+	@scripts/deny.sh
+
+ci: ## all that CI runs
+	@.ci/run
+
+bench: ## measure the gateway against bare proxies
+	@scripts/need.sh rust
+	@cargo run --release --locked -p aigw-bench -- $(ARGS)
+
+fuzz: ## run each fuzz target for 60 seconds
+	@scripts/fuzz.sh
+
+image: ## build the container image
+	@$(CONTAINER) build -t $(IMAGE) .

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# usage: scripts/e2e.sh [PYTEST ARGUMENT …]   end-to-end tests of the gateway, with the vendors' own SDKs as clients
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/need.sh rust python
+export PATH="$PATH:$HOME/.cargo/bin"
+
+cargo build --locked -p aigw
+target="$(cargo metadata --format-version 1 --no-deps --locked | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')"
+export AIGW_BIN="${AIGW_BIN:-$target/debug/aigw}"
+
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/aigw"
+key() { cat "$@" | sha256sum | cut -c1-12; }
+
+# The Python SDKs, pinned, in a virtual environment that is made once for each set of requirements.
+venv="$cache/venv-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')-$(key tests/e2e/requirements.txt)"
+if [ ! -f "$venv/complete" ]; then
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/e2e/requirements.txt
+    touch "$venv/complete"
+fi
+
+# The JavaScript SDKs likewise; without npm those tests are skipped, which CI does not accept.
+if [ -n "${CI:-}" ]; then
+    scripts/need.sh node
+fi
+if command -v npm >/dev/null; then
+    js="$cache/js-$(key tests/e2e/js/package.json tests/e2e/js/package-lock.json)"
+    if [ ! -f "$js/complete" ]; then
+        rm -rf "$js"
+        mkdir -p "$js"
+        cp tests/e2e/js/package.json tests/e2e/js/package-lock.json "$js/"
+        (cd "$js" && npm ci --silent --no-audit --no-fund --ignore-scripts)
+        touch "$js/complete"
+    fi
+    export AIGW_E2E_JS="$js"
+fi
+
+exec "$venv/bin/python" -m pytest tests/e2e -p no:cacheprovider "$@"
