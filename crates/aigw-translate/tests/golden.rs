@@ -1,5 +1,12 @@
 //! Walks `tests/golden/<client dialect>/<behaviour>/<upstream dialect>/` and checks every vector there; see `golden/README.md`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod harness;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
