@@ -1,0 +1,8 @@
+//! Reads members and edits spans of JSON bytes without a full parse.
+
+mod patch;
+mod peek;
+mod scan;
+
+pub use patch::{Edit, literal, patch, patch_peeked, quote};
+pub use peek::{Member, PeekError, Peeked, Value, peek};
