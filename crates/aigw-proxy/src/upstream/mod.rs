@@ -1,0 +1,15 @@
+//! The way out: connections to providers, kept and reused, and the answers that come back over them.
+
+mod answer;
+mod connect;
+mod failure;
+mod http1;
+mod http2;
+mod pool;
+mod proxies;
+mod tls;
+mod transport;
+
+pub use answer::{Answer, AnswerBody};
+pub use pool::Upstreams;
+pub use proxies::Proxies;
