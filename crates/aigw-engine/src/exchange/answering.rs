@@ -1,0 +1,396 @@
+//! From the upstream to the client: heads, pieces, ends and failures of attempts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aigw_config::{BackendAuth, Candidate};
+use aigw_translate::answer::{Answer, AnswerInputs, Delivery};
+use aigw_translate::dialect::ReplyContext;
+use aigw_translate::host::service;
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+
+use super::dispatch::{internal, rule_at};
+use super::{Exchange, Phase};
+use crate::attempt::{Next, PATIENCE, Setback};
+use crate::effect::{Effect, Effects, ResponseHead};
+use crate::event::{Failure, FailureKind, Inputs};
+use crate::headers;
+use crate::ledger::{ErrorClass, Outcome};
+use crate::reply::Refusal;
+
+impl Exchange {
+    /// Runs `read` with the candidate of the current attempt.
+    fn with_candidate<T>(&self, read: impl FnOnce(&Candidate) -> T) -> Option<T> {
+        let index = self.current.as_ref()?.candidate;
+        let rule = rule_at(&self.snapshot, self.place?)?;
+        rule.candidates.get(index).map(read)
+    }
+
+    pub(super) fn take_head(&mut self, status: StatusCode, upstream: &HeaderMap, inputs: Inputs<'_>, effects: &mut Effects) {
+        if !matches!(self.phase, Phase::Head) || status.is_informational() {
+            return;
+        }
+        if let Some(attempt) = self.record.as_mut().and_then(|record| record.attempts.last_mut()) {
+            attempt.status = Some(status.as_u16());
+        }
+        let passthrough = self.with_candidate(|c| c.backend.auth == BackendAuth::Passthrough).unwrap_or(false);
+        if let Some(setback) = self.setback_of(status, upstream, passthrough) {
+            let next = self.plan.as_ref().map_or(Next::GiveUp, |plan| plan.peek(setback));
+            if matches!(next, Next::Try(..)) {
+                self.cancel(None, inputs, effects);
+                self.last_failure = Some(status_refusal(status));
+                let next = self.plan.as_mut().map_or(Next::GiveUp, |plan| plan.advance(setback));
+                return self.follow(next, inputs, effects);
+            }
+            let is_key_fault = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+            if setback == Setback::Misconfigured && is_key_fault {
+                self.cancel(None, inputs, effects);
+                return self.refuse(credential_rejected(status, self.backend_name()), inputs, effects);
+            }
+        }
+        self.open_answer(status, upstream, inputs);
+    }
+
+    fn backend_name(&self) -> String {
+        self.record.as_ref().and_then(|record| record.backend.as_deref()).unwrap_or_default().to_owned()
+    }
+
+    /// What a status means for the plan; `None`: it is the client's.
+    fn setback_of(&self, status: StatusCode, upstream: &HeaderMap, passthrough: bool) -> Option<Setback> {
+        let configured = self
+            .place
+            .and_then(|place| rule_at(&self.snapshot, place))
+            .is_some_and(|rule| rule.retry.statuses.contains(&status.as_u16()));
+        match status.as_u16() {
+            401 | 403 if passthrough => None,
+            401 | 403 | 404 => Some(Setback::Misconfigured),
+            408 | 429 | 500..=599 => Some(Setback::Status(retry_after(upstream))),
+            _ if configured => Some(Setback::Status(retry_after(upstream))),
+            _ => None,
+        }
+    }
+
+    /// Decides what happens to the answer's body, and builds the client's head.
+    fn open_answer(&mut self, status: StatusCode, upstream: &HeaderMap, inputs: Inputs<'_>) {
+        let Some(operation) = self.operation else { return };
+        let Some(how) = self.with_candidate(|c| service(c.backend.schema.name, operation)).flatten() else { return };
+        let record = self.record.as_ref();
+        let model = record.and_then(|record| record.model.clone()).unwrap_or_default();
+        let stream = record.is_some_and(|record| record.stream);
+        let id = format!("{:012x}{:016x}", inputs.wall, inputs.entropy);
+        let stream_usage = self.inbound.as_ref().is_some_and(|inbound| inbound.wants_usage());
+        let timeouts = self.with_candidate(|c| c.timeouts);
+        let Some(current) = self.current.as_mut() else { return };
+        let answer = Answer::new(AnswerInputs {
+            operation,
+            service: how,
+            status: status.as_u16(),
+            stream,
+            forced_usage: current.forced_usage,
+            content_type: text(upstream, header::CONTENT_TYPE),
+            content_encoding: text(upstream, header::CONTENT_ENCODING),
+            context: ReplyContext { model, id, created: self.created, stream_usage },
+        });
+        let delivery = answer.delivery();
+        let mut headers = headers::response(upstream, current.translated);
+        if let Some(kind) = answer.content_type() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        if delivery == Delivery::Untouched {
+            if let Some(length) = upstream.get(header::CONTENT_LENGTH) {
+                headers.insert(header::CONTENT_LENGTH, length.clone());
+            }
+        } else {
+            headers.remove(header::CONTENT_ENCODING);
+        }
+        if let Some(value) = current.dropped.as_deref().and_then(|dropped| HeaderValue::try_from(dropped).ok()) {
+            headers.insert(HeaderName::from_static("x-aigw-dropped"), value);
+        }
+        current.answer = Some(Box::new(answer));
+        self.name_request(&mut headers);
+        let head = Box::new(ResponseHead { status, headers, close: false });
+        if delivery == Delivery::Collected {
+            self.phase = Phase::Collecting(head);
+            if let Some(timeouts) = timeouts {
+                self.wait(inputs, timeouts.idle.duration());
+            }
+        } else {
+            self.phase = Phase::First(head);
+            let bodiless = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+            if bodiless {
+                self.deadline = inputs.now.checked_add(Duration::from_secs(1));
+            }
+        }
+    }
+
+    /// Every answer carries the request's id.
+    pub(super) fn name_request(&self, headers: &mut HeaderMap) {
+        let name = HeaderName::from_static("x-request-id");
+        if !headers.contains_key(&name) {
+            if let Ok(value) = HeaderValue::try_from(self.request_id()) {
+                headers.insert(name, value);
+            }
+        }
+    }
+
+    pub(super) fn take_chunk(&mut self, data: Bytes, inputs: Inputs<'_>, effects: &mut Effects) {
+        if data.is_empty() {
+            return;
+        }
+        let Some(answer) = self.current.as_mut().and_then(|current| current.answer.as_mut()) else { return };
+        let mut out = Vec::with_capacity(1);
+        let pushed = answer.push(data, &mut out);
+        let saw_content = answer.saw_content();
+        if let Err(detail) = pushed {
+            return self.break_answer("upstream_malformed", &detail, "protocol", inputs, effects);
+        }
+        if saw_content {
+            self.note_first_token(inputs);
+        }
+        self.stay_alive(inputs);
+        if matches!(self.phase, Phase::Collecting(_)) {
+            return;
+        }
+        if matches!(self.phase, Phase::First(_)) {
+            let Phase::First(head) = std::mem::replace(&mut self.phase, Phase::Flowing) else { return };
+            self.send_head(head, effects);
+        }
+        self.write(out, effects);
+    }
+
+    fn stay_alive(&mut self, inputs: Inputs<'_>) {
+        if let Some(idle) = self.with_candidate(|c| c.timeouts.idle.duration()) {
+            self.wait(inputs, idle);
+        }
+    }
+
+    fn note_first_token(&mut self, inputs: Inputs<'_>) {
+        let started = self.started;
+        if let Some(record) = &mut self.record {
+            if record.stream && record.first_token.is_none() {
+                record.first_token = started.map(|start| inputs.now.saturating_duration_since(start));
+            }
+        }
+    }
+
+    fn send_head(&mut self, head: Box<ResponseHead>, effects: &mut Effects) {
+        if let Some(record) = &mut self.record {
+            record.status = head.status.as_u16();
+        }
+        // From here on no other attempt can be made: the original is not needed any more.
+        self.inbound = None;
+        self.permits.body = None;
+        effects.push(Effect::Head(head));
+    }
+
+    pub(super) fn write(&mut self, pieces: Vec<Bytes>, effects: &mut Effects) {
+        for piece in pieces {
+            if piece.is_empty() {
+                continue;
+            }
+            if let Some(record) = &mut self.record {
+                record.response_bytes = record.response_bytes.saturating_add(piece.len() as u64);
+            }
+            effects.push(Effect::Write(piece));
+        }
+    }
+
+    pub(super) fn take_end(&mut self, inputs: Inputs<'_>, effects: &mut Effects) {
+        let Some(answer) = self.current.as_mut().and_then(|current| current.answer.as_mut()) else { return };
+        let mut out = Vec::new();
+        let ended = answer.finish(&mut out);
+        let complete = match ended {
+            Ok(complete) => complete,
+            Err(detail) => return self.break_answer("upstream_malformed", &detail, "protocol", inputs, effects),
+        };
+        match std::mem::replace(&mut self.phase, Phase::Flowing) {
+            Phase::Collecting(mut head) => {
+                let length: usize = out.iter().map(Bytes::len).sum();
+                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length as u64));
+                self.send_head(head, effects);
+            }
+            Phase::First(head) if complete => self.send_head(head, effects),
+            first @ Phase::First(_) => {
+                self.phase = first;
+                return self.break_answer("upstream_cut", "the stream was empty", "cut", inputs, effects);
+            }
+            _ => {}
+        }
+        self.write(out, effects);
+        if complete { self.succeed(inputs, effects) } else { self.cut("the stream ended before it was complete", inputs, effects) }
+    }
+
+
+    pub(super) fn take_failure(&mut self, failure: Failure, inputs: Inputs<'_>, effects: &mut Effects) {
+        let backend = self.backend_name();
+        let (setback, label, refusal) = match failure.kind {
+            FailureKind::Connect => (
+                Setback::Connect,
+                "connect",
+                upstream_error(502, "upstream_unreachable", format!("The backend `{backend}` cannot be reached: {}.", failure.message)),
+            ),
+            FailureKind::Reset => (
+                Setback::Broken,
+                "reset",
+                upstream_error(502, "upstream_reset", format!("The backend `{backend}` broke the connection: {}.", failure.message)),
+            ),
+            FailureKind::Protocol => (
+                Setback::Broken,
+                "protocol",
+                upstream_error(502, "upstream_malformed", format!("The backend `{backend}` broke HTTP: {}.", failure.message)),
+            ),
+        };
+        self.fail_attempt(setback, label, refusal, &failure.message, inputs, effects);
+    }
+
+    /// An answer that makes no sense, found while its attempt still runs.
+    fn break_answer(&mut self, code: &str, detail: &str, label: &'static str, inputs: Inputs<'_>, effects: &mut Effects) {
+        if let Some(current) = &self.current {
+            effects.push(Effect::Cancel { attempt: current.number });
+        }
+        let message = format!("The answer of backend `{}` cannot be used: {detail}.", self.backend_name());
+        self.fail_attempt(Setback::Broken, label, upstream_error(502, code, message), detail, inputs, effects);
+    }
+
+    /// Ends the current attempt as failed; tries again where nothing has reached the client, else ends the client's answer.
+    fn fail_attempt(
+        &mut self,
+        setback: Setback,
+        label: &'static str,
+        refusal: Refusal,
+        detail: &str,
+        inputs: Inputs<'_>,
+        effects: &mut Effects,
+    ) {
+        self.close_attempt(Some(label), inputs);
+        if matches!(self.phase, Phase::Flowing) {
+            return self.cut(detail, inputs, effects);
+        }
+        self.current = None;
+        self.last_failure = Some(refusal);
+        let next = self.plan.as_mut().map_or(Next::GiveUp, |plan| plan.advance(setback));
+        self.follow(next, inputs, effects);
+    }
+
+    pub(super) fn take_deadline(&mut self, inputs: Inputs<'_>, effects: &mut Effects) {
+        if self.deadline().is_none_or(|deadline| inputs.now < deadline) {
+            return;
+        }
+        let over = self.hard_deadline.is_some_and(|hard| inputs.now >= hard);
+        self.deadline = None;
+        match self.phase {
+            Phase::Body => self.take_body_timeout(inputs, effects),
+            Phase::Pausing(candidate) if !over => self.follow(Next::Try(candidate, Duration::ZERO), inputs, effects),
+            Phase::Head | Phase::First(_) | Phase::Collecting(_) | Phase::Flowing | Phase::Pausing(_) => {
+                if let Some(current) = &self.current {
+                    effects.push(Effect::Cancel { attempt: current.number });
+                }
+                let message = format!("The backend `{}` did not answer in time.", self.backend_name());
+                let refusal = upstream_error(504, "upstream_timeout", message);
+                if over {
+                    self.hard_deadline = None;
+                    self.plan = None;
+                }
+                self.fail_attempt(Setback::Timeout, "timeout", refusal, "the upstream fell silent", inputs, effects);
+            }
+            Phase::New | Phase::Done => {}
+        }
+    }
+
+    /// The answer broke off after its head: the client is told in its own dialect where the format can say it.
+    fn cut(&mut self, detail: &str, inputs: Inputs<'_>, effects: &mut Effects) {
+        self.close_attempt(Some("cut"), inputs);
+        let message = format!("The answer broke off: {detail}.");
+        let error = aigw_translate::ir::Error::gateway(502, "upstream_cut", message);
+        let mut out = Vec::new();
+        let said = match self.current.as_mut().and_then(|current| current.answer.as_mut()) {
+            Some(answer) => answer.fail(&error, &mut out),
+            None => false,
+        };
+        self.write(out, effects);
+        effects.push(if said { Effect::End } else { Effect::Abort });
+        self.close(Outcome::UpstreamCut, Some(("upstream_cut".to_owned(), ErrorClass::Upstream)), inputs, effects);
+    }
+
+    /// A complete answer went to the client.
+    fn succeed(&mut self, inputs: Inputs<'_>, effects: &mut Effects) {
+        self.close_attempt(None, inputs);
+        effects.push(Effect::End);
+        let status = self.record.as_ref().map_or(0, |record| record.status);
+        let in_stream = self
+            .current
+            .as_ref()
+            .and_then(|current| current.answer.as_ref())
+            .is_some_and(|answer| answer.observation().error.is_some());
+        let (outcome, error) = match status {
+            400..=599 => (Outcome::Error, Some((format!("upstream_{status}"), blame(status)))),
+            _ if in_stream => (Outcome::Error, Some(("upstream_stream_error".to_owned(), ErrorClass::Upstream))),
+            _ => (Outcome::Success, None),
+        };
+        self.close(outcome, error, inputs, effects);
+    }
+}
+
+fn blame(status: u16) -> ErrorClass {
+    if status < 500 && status != 429 { ErrorClass::Caller } else { ErrorClass::Upstream }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// `retry-after-ms`, else `retry-after` in seconds. A date means a long wait.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let millis = text(headers, HeaderName::from_static("retry-after-ms")).and_then(|value| value.trim().parse().ok());
+    if let Some(millis) = millis {
+        return Some(Duration::from_millis(millis));
+    }
+    let value = text(headers, header::RETRY_AFTER)?.trim();
+    Some(value.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(PATIENCE * 2))
+}
+
+fn upstream_error(status: u16, code: &str, message: String) -> Refusal {
+    Refusal::new(status, code, ErrorClass::Upstream, message)
+}
+
+/// Stands for an answer whose body was not read because another attempt followed.
+fn status_refusal(status: StatusCode) -> Refusal {
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        return credential_rejected(status, String::new());
+    }
+    upstream_error(
+        status.as_u16(),
+        "upstream_error",
+        format!("The last backend that answered said {status}, and no other could be tried."),
+    )
+}
+
+fn credential_rejected(status: StatusCode, backend: String) -> Refusal {
+    let which = if backend.is_empty() { "a backend".to_owned() } else { format!("the backend `{backend}`") };
+    Refusal::new(
+        502,
+        "upstream_credential_rejected",
+        ErrorClass::Credential,
+        format!("The provider of {which} rejected the gateway's credential with status {}. Check the key and its permissions.", status.as_u16()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_read_in_both_forms() {
+        let with = |name: &'static str, value: &'static str| {
+            HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))])
+        };
+        assert_eq!(retry_after(&with("retry-after", "1")), Some(Duration::from_secs(1)));
+        assert_eq!(retry_after(&with("retry-after", "0.5")), Some(Duration::from_millis(500)));
+        assert_eq!(retry_after(&with("retry-after-ms", "250")), Some(Duration::from_millis(250)));
+        assert!(retry_after(&with("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")).is_some_and(|wait| wait > PATIENCE));
+        assert!(retry_after(&with("retry-after", "-3")).is_some_and(|wait| wait > PATIENCE));
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+}

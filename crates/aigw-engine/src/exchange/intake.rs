@@ -1,0 +1,265 @@
+//! Request head and body: from the door to the desk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aigw_translate::operation::BodyKind;
+use bytes::{Bytes, BytesMut};
+
+use super::{Exchange, Phase};
+use crate::effect::{Effect, Effects};
+use crate::event::{Inputs, RequestHead};
+use crate::ingress;
+use crate::ledger::{ErrorClass, Outcome, UsageRecord};
+use crate::models::{self, Viewer};
+use crate::reply::{Refusal, Reply, json_headers};
+
+impl Exchange {
+    pub(super) fn take_request(&mut self, head: Box<RequestHead>, inputs: Inputs<'_>, effects: &mut Effects) {
+        self.started = Some(inputs.now);
+        self.created = inputs.wall / 1_000;
+        self.shape = ingress::shape(&head);
+        self.record = Some(Box::new(new_record(&head, inputs, &self.snapshot.version)));
+        self.strict = head.headers.get("x-aigw-strict").is_some_and(|value| value == "true" || value == "1");
+        let admitted = ingress::admit(&head, &self.snapshot, inputs.credentials);
+        self.request = Some(head);
+        match admitted {
+            Err(refusal) => self.refuse_unread(refusal, inputs, effects),
+            Ok(admitted) => {
+                self.operation = Some(admitted.operation);
+                self.path_id = admitted.id;
+                self.key = admitted.key;
+                let client = ingress::owner_name(&self.snapshot, self.key);
+                if let Some(record) = &mut self.record {
+                    record.operation = admitted.operation.label();
+                    record.dialect = admitted.operation.conversation().map_or("", |dialect| dialect.as_str());
+                    record.client = client;
+                }
+                self.begin(admitted.announced, inputs, effects);
+            }
+        }
+    }
+
+    fn begin(&mut self, announced: Option<u64>, inputs: Inputs<'_>, effects: &mut Effects) {
+        let Some(operation) = self.operation else { return };
+        if operation.is_local() {
+            let reply = self.model_list();
+            return self.send_reply(reply, inputs, effects);
+        }
+        let limit = self.snapshot.limits.max_concurrent;
+        match self.shared.request(limit) {
+            Some(permit) => self.permits._request = Some(permit),
+            None => {
+                let refusal = Refusal::new(
+                    503,
+                    "gateway_busy",
+                    ErrorClass::Denied,
+                    "The gateway serves as many requests as it may (`limits.maxConcurrent`). Try again.",
+                );
+                return self.refuse_unread(refusal.retry_after(1), inputs, effects);
+            }
+        }
+        if operation.body() == BodyKind::None {
+            return self.dispatch(inputs, effects);
+        }
+        // What was announced is reserved before the first byte is read.
+        if !self.reserve(announced.unwrap_or(0), effects, inputs) {
+            return;
+        }
+        self.phase = Phase::Body;
+        self.wait(inputs, self.snapshot.limits.timeouts.idle.duration());
+        effects.push(Effect::ReadBody);
+    }
+
+    /// Grows the reservation of body bytes to `total`; answers 503 and returns false when the budget is used up.
+    fn reserve(&mut self, total: u64, effects: &mut Effects, inputs: Inputs<'_>) -> bool {
+        let limit = self.snapshot.limits.bytes_in_flight;
+        let held = match &mut self.permits.body {
+            Some(permit) if permit.amount() >= total => true,
+            Some(permit) => permit.grow(total - permit.amount(), limit),
+            slot => {
+                *slot = self.shared.bytes(total, limit);
+                slot.is_some()
+            }
+        };
+        if !held {
+            let refusal = Refusal::new(
+                503,
+                "gateway_out_of_memory",
+                ErrorClass::Denied,
+                "The gateway holds as many bytes of requests as it may (`limits.bytesInFlight`). Try again.",
+            );
+            self.refuse_unread(refusal.retry_after(1), inputs, effects);
+        }
+        held
+    }
+
+    pub(super) fn take_body(&mut self, data: Bytes, inputs: Inputs<'_>, effects: &mut Effects) {
+        if !matches!(self.phase, Phase::Body) {
+            return;
+        }
+        let total = self.intake.length.saturating_add(data.len() as u64);
+        let limit = self.snapshot.limits.max_request_body;
+        if total > limit {
+            return self.refuse_unread(ingress::too_large(limit), inputs, effects);
+        }
+        if !self.reserve(total, effects, inputs) {
+            return;
+        }
+        self.intake.length = total;
+        if !data.is_empty() {
+            self.intake.chunks.push(data);
+        }
+        self.wait(inputs, self.snapshot.limits.timeouts.idle.duration());
+        effects.push(Effect::ReadBody);
+    }
+
+    pub(super) fn take_body_end(&mut self, inputs: Inputs<'_>, effects: &mut Effects) {
+        if !matches!(self.phase, Phase::Body) {
+            return;
+        }
+        self.deadline = None;
+        let (Some(operation), Some(head)) = (self.operation, &self.request) else { return };
+        let body = join(std::mem::take(&mut self.intake.chunks));
+        if let Some(record) = &mut self.record {
+            record.request_bytes = body.len() as u64;
+        }
+        let held = body.len() as u64;
+        match ingress::read(operation, &head.headers, body, self.snapshot.limits.max_request_body) {
+            Err(refusal) => self.refuse(refusal, inputs, effects),
+            Ok(inbound) => {
+                // A compressed body counts decoded.
+                let decoded = inbound.len() as u64;
+                if decoded > held && !self.reserve(decoded, effects, inputs) {
+                    return;
+                }
+                self.inbound = Some(inbound);
+                self.dispatch(inputs, effects);
+            }
+        }
+    }
+
+    pub(super) fn take_body_failure(&mut self, message: &str, inputs: Inputs<'_>, effects: &mut Effects) {
+        if matches!(self.phase, Phase::Body) {
+            let refusal = Refusal::new(400, "broken_body", ErrorClass::Caller, format!("The request body broke off: {message}."));
+            self.refuse_unread(refusal, inputs, effects);
+        }
+    }
+
+    pub(super) fn take_body_timeout(&mut self, inputs: Inputs<'_>, effects: &mut Effects) {
+        let refusal = Refusal::new(
+            408,
+            "request_timeout",
+            ErrorClass::Caller,
+            "No more of the request body arrived within the idle timeout (`limits.timeouts.idle`).",
+        );
+        self.refuse_unread(refusal, inputs, effects);
+    }
+
+    fn model_list(&self) -> Reply {
+        let snapshot = Arc::clone(&self.snapshot);
+        let (listener, host, anthropic) = match &self.request {
+            Some(head) => (head.listener.as_ref(), host_of(&head.authority), ingress::wants_anthropic(head)),
+            None => ("", String::new(), false),
+        };
+        let key = ingress::owner(&snapshot, self.key);
+        let allowed = |name: &str| {
+            let model = snapshot.aliases.get(name).map_or(name, String::as_str);
+            ingress::key_allows(key, name, model)
+        };
+        let viewer = Viewer { listener, host: &host, anthropic, allowed: &allowed };
+        let value = match &self.path_id {
+            None => Some(models::list(&snapshot, viewer)),
+            Some(id) => models::one(&snapshot, viewer, id),
+        };
+        match value {
+            Some(value) => Reply {
+                status: http::StatusCode::OK,
+                headers: json_headers(),
+                body: Bytes::from(value.to_string()),
+                error: None,
+                close: false,
+            },
+            None => unknown_model(self.path_id.as_deref().unwrap_or_default()).reply(self.shape, self.request_id()),
+        }
+    }
+
+    pub(super) fn request_id(&self) -> &str {
+        self.record.as_ref().map_or("", |record| record.request_id.as_str())
+    }
+}
+
+/// 404 for a model that no rule takes.
+pub(super) fn unknown_model(model: &str) -> Refusal {
+    let shown: String = model.chars().take(200).collect();
+    Refusal::new(
+        404,
+        "model_not_found",
+        ErrorClass::Caller,
+        format!("No route serves the model `{shown}`. GET /v1/models lists what this gateway serves."),
+    )
+    .param("model")
+}
+
+/// Host name without port, lower case.
+pub(super) fn host_of(authority: &str) -> String {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host.to_ascii_lowercase()
+}
+
+/// One piece stays as it is; several are copied together once.
+fn join(mut chunks: Vec<Bytes>) -> Bytes {
+    match chunks.len() {
+        0 => Bytes::new(),
+        1 => chunks.pop().unwrap_or_default(),
+        _ => {
+            let mut whole = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
+            for chunk in chunks {
+                whole.extend_from_slice(&chunk);
+            }
+            whole.freeze()
+        }
+    }
+}
+
+fn new_record(head: &RequestHead, inputs: Inputs<'_>, version: &str) -> UsageRecord {
+    let given = head.headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    let request_id = match given {
+        Some(id) if !id.is_empty() && id.len() <= 128 => id.to_owned(),
+        _ => format!("req_{:012x}{:016x}", inputs.wall, inputs.entropy),
+    };
+    UsageRecord {
+        request_id,
+        started: inputs.wall,
+        duration: Duration::ZERO,
+        listener: Arc::clone(&head.listener),
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().chars().take(256).collect(),
+        operation: "",
+        dialect: "",
+        stream: false,
+        snapshot: version.to_owned(),
+        route: None,
+        rule: None,
+        client: None,
+        model: None,
+        response_model: None,
+        backend: None,
+        provider: None,
+        upstream_model: None,
+        attempts: Vec::new(),
+        status: 0,
+        outcome: Outcome::Error,
+        error_code: None,
+        error_class: None,
+        usage: aigw_translate::ir::Usage::default(),
+        finish_reason: None,
+        first_token: None,
+        request_bytes: 0,
+        response_bytes: 0,
+        losses: 0,
+    }
+}

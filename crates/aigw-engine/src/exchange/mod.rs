@@ -1,0 +1,181 @@
+//! The exchange: one client request from its head to its usage record.
+
+mod answering;
+mod closing;
+mod dispatch;
+mod intake;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aigw_config::Snapshot;
+use aigw_translate::answer::Answer;
+use aigw_translate::operation::{ErrorShape, Operation};
+use aigw_translate::request::Inbound;
+use bytes::Bytes;
+
+use crate::attempt::Plan;
+use crate::effect::{Effects, ResponseHead};
+use crate::event::{Event, Inputs, RequestHead};
+use crate::ledger::UsageRecord;
+use crate::reply::Refusal;
+use crate::route::Place;
+use crate::shared::{Permit, Shared};
+
+/// One client request from its head to its usage record.
+#[derive(Debug)]
+pub struct Exchange {
+    snapshot: Arc<Snapshot>,
+    shared: Arc<Shared>,
+    phase: Phase,
+    deadline: Option<Instant>,
+    /// End of everything, for answers that are no streams and have a `request` timeout.
+    hard_deadline: Option<Instant>,
+    started: Option<Instant>,
+    /// Seconds since 1970 at the start.
+    created: u64,
+    request: Option<Box<RequestHead>>,
+    operation: Option<Operation>,
+    shape: ErrorShape,
+    path_id: Option<String>,
+    key: Option<usize>,
+    strict: bool,
+    intake: Intake,
+    inbound: Option<Inbound>,
+    /// Model after aliases.
+    model: Option<String>,
+    place: Option<Place>,
+    plan: Option<Plan>,
+    current: Option<Current>,
+    last_failure: Option<Refusal>,
+    record: Option<Box<UsageRecord>>,
+    permits: Permits,
+}
+
+/// Where an exchange is.
+#[derive(Debug)]
+enum Phase {
+    /// Nothing happened yet.
+    New,
+    /// The client's body is being read.
+    Body,
+    /// A pause before an attempt at this candidate.
+    Pausing(usize),
+    /// An attempt was sent; its head is awaited.
+    Head,
+    /// The head came; the first byte is awaited before anything goes to the client.
+    First(Box<ResponseHead>),
+    /// The whole answer is collected before anything goes to the client.
+    Collecting(Box<ResponseHead>),
+    /// The client has the head; pieces go through.
+    Flowing,
+    /// Over.
+    Done,
+}
+
+/// The client's body as it is read.
+#[derive(Debug, Default)]
+struct Intake {
+    chunks: Vec<Bytes>,
+    length: u64,
+}
+
+/// The attempt that is going on.
+#[derive(Debug)]
+struct Current {
+    candidate: usize,
+    number: u32,
+    started: Instant,
+    translated: bool,
+    forced_usage: bool,
+    request_losses: u32,
+    dropped: Option<String>,
+    answer: Option<Box<Answer>>,
+    _permit: Option<Permit>,
+}
+
+/// What is held while the exchange lives.
+#[derive(Debug, Default)]
+struct Permits {
+    _request: Option<Permit>,
+    body: Option<Permit>,
+}
+
+impl Exchange {
+    /// An exchange that will be served by `snapshot` to its end.
+    pub fn new(snapshot: Arc<Snapshot>, shared: Arc<Shared>) -> Self {
+        Self {
+            snapshot,
+            shared,
+            phase: Phase::New,
+            deadline: None,
+            hard_deadline: None,
+            started: None,
+            created: 0,
+            request: None,
+            operation: None,
+            shape: ErrorShape::OpenAi,
+            path_id: None,
+            key: None,
+            strict: false,
+            intake: Intake::default(),
+            inbound: None,
+            model: None,
+            place: None,
+            plan: None,
+            current: None,
+            last_failure: None,
+            record: None,
+            permits: Permits::default(),
+        }
+    }
+
+    /// Takes an event and appends what the host must do. Events that come too late (an attempt that was cancelled, anything
+    /// after the record) are ignored.
+    pub fn on(&mut self, event: Event, inputs: Inputs<'_>, effects: &mut Effects) {
+        if matches!(self.phase, Phase::Done) {
+            return;
+        }
+        match event {
+            Event::Request(head) => self.take_request(head, inputs, effects),
+            Event::Body(data) => self.take_body(data, inputs, effects),
+            Event::BodyEnd => self.take_body_end(inputs, effects),
+            Event::BodyFailed(message) => self.take_body_failure(&message, inputs, effects),
+            Event::ClientGone => self.take_client_gone(inputs, effects),
+            Event::UpstreamHead { attempt, status, headers } if self.is_current(attempt) => {
+                self.take_head(status, &headers, inputs, effects);
+            }
+            Event::UpstreamChunk { attempt, data } if self.is_current(attempt) => self.take_chunk(data, inputs, effects),
+            Event::UpstreamEnd { attempt } if self.is_current(attempt) => self.take_end(inputs, effects),
+            Event::UpstreamFailed { attempt, failure } if self.is_current(attempt) => {
+                self.take_failure(failure, inputs, effects);
+            }
+            Event::Deadline => self.take_deadline(inputs, effects),
+            Event::UpstreamHead { .. }
+            | Event::UpstreamChunk { .. }
+            | Event::UpstreamEnd { .. }
+            | Event::UpstreamFailed { .. } => {}
+        }
+    }
+
+    /// When [`Event::Deadline`] is due, if nothing else happens before.
+    pub fn deadline(&self) -> Option<Instant> {
+        match (self.deadline, self.hard_deadline) {
+            (Some(soft), Some(hard)) => Some(soft.min(hard)),
+            (soft, hard) => soft.or(hard),
+        }
+    }
+
+    /// True once the record was made.
+    pub fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Done)
+    }
+
+    fn is_current(&self, attempt: u32) -> bool {
+        self.current.as_ref().is_some_and(|current| current.number == attempt)
+    }
+
+    fn wait(&mut self, inputs: Inputs<'_>, span: Duration) {
+        self.deadline = inputs.now.checked_add(span);
+    }
+}
