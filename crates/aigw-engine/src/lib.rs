@@ -5,10 +5,17 @@
 //! [`Event`]s; after each one it carries out the [`Effect`]s in order and waits for what happens next or for
 //! [`Exchange::deadline`].
 
+mod attempt;
 mod effect;
 mod event;
 mod exchange;
+mod headers;
+mod ingress;
 mod ledger;
+mod models;
+mod mutate;
+mod reply;
+mod route;
 mod shared;
 
 pub use effect::{Attempt, AttemptBody, Effect, Effects, ResponseHead};

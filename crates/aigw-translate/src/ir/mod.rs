@@ -9,6 +9,7 @@ mod loss;
 mod names;
 mod request;
 mod response;
+mod unfold;
 mod usage;
 
 pub use error::{Error, ErrorKind};
