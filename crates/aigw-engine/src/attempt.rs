@@ -63,7 +63,9 @@ impl Plan {
 
     /// The candidate to begin with.
     pub(crate) fn first(&self) -> Next {
-        self.order.first().map_or(Next::GiveUp, |index| Next::Try(*index, Duration::ZERO))
+        self.order
+            .first()
+            .map_or(Next::GiveUp, |index| Next::Try(*index, Duration::ZERO))
     }
 
     /// An attempt at the current candidate begins.
@@ -90,7 +92,9 @@ impl Plan {
             return Next::Try(index, pause);
         }
         match self.order.get(self.position + 1) {
-            Some(index) if self.attempts < self.limit || setback == Setback::NotTried => Next::Try(*index, Duration::ZERO),
+            Some(index) if self.attempts < self.limit || setback == Setback::NotTried => {
+                Next::Try(*index, Duration::ZERO)
+            }
             _ => Next::GiveUp,
         }
     }
@@ -121,7 +125,12 @@ mod tests {
     use super::*;
 
     fn plan(order: &[usize], attempts: u32, per_backend: u32) -> Plan {
-        let retry = Retry { attempts, attempts_per_backend: per_backend, statuses: vec![], on_error: OnError::Retry };
+        let retry = Retry {
+            attempts,
+            attempts_per_backend: per_backend,
+            statuses: vec![],
+            on_error: OnError::Retry,
+        };
         Plan::new(order.to_vec(), &retry)
     }
 
@@ -132,7 +141,9 @@ mod tests {
         while let Next::Try(index, _) = next {
             tried.push(index);
             plan.started();
-            next = setbacks.next().map_or(Next::GiveUp, |setback| plan.advance(*setback));
+            next = setbacks
+                .next()
+                .map_or(Next::GiveUp, |setback| plan.advance(*setback));
         }
         tried
     }
@@ -170,7 +181,12 @@ mod tests {
 
     #[test]
     fn without_retries_the_first_failure_is_the_last() {
-        let retry = Retry { attempts: 3, attempts_per_backend: 1, statuses: vec![], on_error: OnError::Return };
+        let retry = Retry {
+            attempts: 3,
+            attempts_per_backend: 1,
+            statuses: vec![],
+            on_error: OnError::Return,
+        };
         let mut plan = Plan::new(vec![0, 1], &retry);
         plan.started();
         assert_eq!(plan.advance(Setback::Connect), Next::GiveUp);

@@ -51,8 +51,16 @@ const PRIVATE: &[&str] = &[
 ];
 
 /// Answer headers that hold for the provider's own site or connection.
-const RESPONSE_PRIVATE: &[&str] =
-    &["set-cookie", "alt-svc", "strict-transport-security", "server", "via", "nel", "report-to", "x-envoy-upstream-service-time"];
+const RESPONSE_PRIVATE: &[&str] = &[
+    "set-cookie",
+    "alt-svc",
+    "strict-transport-security",
+    "server",
+    "via",
+    "nel",
+    "report-to",
+    "x-envoy-upstream-service-time",
+];
 
 /// True for the gateway's own namespace, which clients cannot speak in.
 fn is_reserved(name: &str) -> bool {
@@ -73,7 +81,12 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
 /// The client's headers that go upstream.
 ///
 /// `translated`: the body is written anew, so content headers and headers of the client dialect's vendor stay behind.
-pub(crate) fn request(client: &HeaderMap, schema: SchemaName, translated: bool, passthrough: bool) -> HeaderMap {
+pub(crate) fn request(
+    client: &HeaderMap,
+    schema: SchemaName,
+    translated: bool,
+    passthrough: bool,
+) -> HeaderMap {
     let dropped = named_by_connection(client);
     let mut out = HeaderMap::with_capacity(client.len() + 4);
     for (name, value) in client {
@@ -127,7 +140,13 @@ fn survives_translation(name: &str) -> bool {
     name.contains("ratelimit")
         || matches!(
             name,
-            "retry-after" | "retry-after-ms" | "x-should-retry" | "request-id" | "x-request-id" | "date" | "cache-control"
+            "retry-after"
+                | "retry-after-ms"
+                | "x-should-retry"
+                | "request-id"
+                | "x-request-id"
+                | "date"
+                | "cache-control"
         )
         || name.starts_with("x-amzn-requestid")
 }
@@ -136,10 +155,17 @@ fn survives_translation(name: &str) -> bool {
 pub(crate) fn complete(headers: &mut HeaderMap, schema: SchemaName, stream: bool) {
     if schema == SchemaName::Anthropic && !headers.contains_key("anthropic-version") {
         // The only version the vendor documents for the Messages API.
-        headers.insert(HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
+        headers.insert(
+            HeaderName::from_static("anthropic-version"),
+            HeaderValue::from_static("2023-06-01"),
+        );
     }
     if !headers.contains_key(header::ACCEPT) {
-        let accept = if stream { "text/event-stream" } else { "application/json" };
+        let accept = if stream {
+            "text/event-stream"
+        } else {
+            "application/json"
+        };
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     }
 }
@@ -149,12 +175,23 @@ mod tests {
     use super::*;
 
     fn map(names: &[&'static str]) -> HeaderMap {
-        names.iter().map(|name| (HeaderName::from_static(name), HeaderValue::from_static("v"))).collect()
+        names
+            .iter()
+            .map(|name| (HeaderName::from_static(name), HeaderValue::from_static("v")))
+            .collect()
     }
 
     #[test]
     fn request_headers_pass_by_the_table() {
-        let passes = ["anthropic-beta", "openai-organization", "x-request-id", "traceparent", "user-agent", "x-team", "accept"];
+        let passes = [
+            "anthropic-beta",
+            "openai-organization",
+            "x-request-id",
+            "traceparent",
+            "user-agent",
+            "x-team",
+            "accept",
+        ];
         let stays = [
             "authorization",
             "x-api-key",
@@ -185,27 +222,59 @@ mod tests {
 
     #[test]
     fn passthrough_lets_the_clients_credentials_go() {
-        let out = request(&map(&["authorization", "cookie", "x-aigw-strict"]), SchemaName::OpenAI, false, true);
+        let out = request(
+            &map(&["authorization", "cookie", "x-aigw-strict"]),
+            SchemaName::OpenAI,
+            false,
+            true,
+        );
         assert_eq!(out.len(), 2);
     }
 
     #[test]
     fn vendors_headers_stay_behind_when_translated() {
-        let headers = map(&["anthropic-beta", "anthropic-version", "openai-organization", "x-stainless-lang", "content-type"]);
+        let headers = map(&[
+            "anthropic-beta",
+            "anthropic-version",
+            "openai-organization",
+            "x-stainless-lang",
+            "content-type",
+        ]);
         let out = request(&headers, SchemaName::OpenAI, true, false);
-        assert_eq!(out.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["openai-organization"]);
+        assert_eq!(
+            out.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
+            ["openai-organization"]
+        );
         let out = request(&headers, SchemaName::Anthropic, true, false);
         assert!(out.contains_key("anthropic-beta") && !out.contains_key("openai-organization"));
     }
 
     #[test]
     fn response_headers_pass_by_the_table() {
-        let always = ["retry-after", "x-ratelimit-remaining-tokens", "anthropic-ratelimit-requests-limit", "request-id", "x-request-id"];
+        let always = [
+            "retry-after",
+            "x-ratelimit-remaining-tokens",
+            "anthropic-ratelimit-requests-limit",
+            "request-id",
+            "x-request-id",
+        ];
         assert_eq!(response(&map(&always), true).len(), always.len());
-        let content = ["content-type", "content-encoding", "openai-processing-ms", "anthropic-organization-id"];
+        let content = [
+            "content-type",
+            "content-encoding",
+            "openai-processing-ms",
+            "anthropic-organization-id",
+        ];
         assert_eq!(response(&map(&content), false).len(), content.len());
         assert!(response(&map(&content), true).is_empty());
-        let never = ["set-cookie", "connection", "transfer-encoding", "server", "access-control-allow-origin", "alt-svc"];
+        let never = [
+            "set-cookie",
+            "connection",
+            "transfer-encoding",
+            "server",
+            "access-control-allow-origin",
+            "alt-svc",
+        ];
         assert!(response(&map(&never), false).is_empty());
     }
 
@@ -213,7 +282,13 @@ mod tests {
     fn anthropic_gets_its_version() {
         let mut headers = HeaderMap::new();
         complete(&mut headers, SchemaName::Anthropic, true);
-        assert_eq!(headers.get("anthropic-version").map(HeaderValue::as_bytes), Some(b"2023-06-01".as_slice()));
-        assert_eq!(headers.get("accept").map(HeaderValue::as_bytes), Some(b"text/event-stream".as_slice()));
+        assert_eq!(
+            headers.get("anthropic-version").map(HeaderValue::as_bytes),
+            Some(b"2023-06-01".as_slice())
+        );
+        assert_eq!(
+            headers.get("accept").map(HeaderValue::as_bytes),
+            Some(b"text/event-stream".as_slice())
+        );
     }
 }

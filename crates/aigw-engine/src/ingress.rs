@@ -29,7 +29,8 @@ pub(crate) struct Admitted {
 pub(crate) fn shape(head: &RequestHead) -> ErrorShape {
     let path = head.uri.path();
     match lookup(&head.method, path) {
-        Lookup::Found(Operation::Models | Operation::Model, _) | Lookup::WrongMethod(Operation::Models | Operation::Model)
+        Lookup::Found(Operation::Models | Operation::Model, _)
+        | Lookup::WrongMethod(Operation::Models | Operation::Model)
             if wants_anthropic(head) =>
         {
             ErrorShape::Anthropic
@@ -47,7 +48,11 @@ pub(crate) fn wants_anthropic(head: &RequestHead) -> bool {
 }
 
 /// Lets a request in, or says why not.
-pub(crate) fn admit(head: &RequestHead, snapshot: &Snapshot, credentials: &Credentials) -> Result<Admitted, Refusal> {
+pub(crate) fn admit(
+    head: &RequestHead,
+    snapshot: &Snapshot,
+    credentials: &Credentials,
+) -> Result<Admitted, Refusal> {
     check_origin(head, snapshot)?;
     let (operation, id) = find_operation(head)?;
     let key = check_key(head, snapshot, credentials)?;
@@ -57,9 +62,19 @@ pub(crate) fn admit(head: &RequestHead, snapshot: &Snapshot, credentials: &Crede
         return Err(too_large(limit));
     }
     if operation.body() != BodyKind::None && head.no_body {
-        return Err(Refusal::new(400, "missing_body", ErrorClass::Caller, "The request has no body; send a JSON object with a `model` member."));
+        return Err(Refusal::new(
+            400,
+            "missing_body",
+            ErrorClass::Caller,
+            "The request has no body; send a JSON object with a `model` member.",
+        ));
     }
-    Ok(Admitted { operation, id, key, announced })
+    Ok(Admitted {
+        operation,
+        id,
+        key,
+        announced,
+    })
 }
 
 /// 413, stating the limit.
@@ -68,7 +83,9 @@ pub(crate) fn too_large(limit: u64) -> Refusal {
         413,
         "request_too_large",
         ErrorClass::Caller,
-        format!("The request body is larger than the gateway's limit of {limit} bytes. Send less, or raise `limits.maxRequestBody`."),
+        format!(
+            "The request body is larger than the gateway's limit of {limit} bytes. Send less, or raise `limits.maxRequestBody`."
+        ),
     )
 }
 
@@ -95,21 +112,32 @@ fn find_operation(head: &RequestHead) -> Result<(Operation, Option<String>), Ref
             404,
             "unknown_path",
             ErrorClass::Caller,
-            format!("The gateway serves nothing at {path}. Check the base URL: OpenAI clients use /v1, Anthropic clients use / or /anthropic."),
+            format!(
+                "The gateway serves nothing at {path}. Check the base URL: OpenAI clients use /v1, Anthropic clients use / or /anthropic."
+            ),
         )),
     }
 }
 
 /// Model names in paths may be percent-encoded.
 fn decode_segment(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 /// A browser says where a page came from; pages that are not listed may not use the gateway through a visitor's browser.
 fn check_origin(head: &RequestHead, snapshot: &Snapshot) -> Result<(), Refusal> {
-    let Some(origin) = head.headers.get(http::header::ORIGIN) else { return Ok(()) };
+    let Some(origin) = head.headers.get(http::header::ORIGIN) else {
+        return Ok(());
+    };
     let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
-    if snapshot.limits.allowed_origins.iter().any(|allowed| *allowed == origin || allowed == "*") {
+    if snapshot
+        .limits
+        .allowed_origins
+        .iter()
+        .any(|allowed| *allowed == origin || allowed == "*")
+    {
         return Ok(());
     }
     Err(Refusal::new(
@@ -121,8 +149,14 @@ fn check_origin(head: &RequestHead, snapshot: &Snapshot) -> Result<(), Refusal> 
 }
 
 /// Finds the client's key among the configured ones; every key is compared, in constant time.
-fn check_key(head: &RequestHead, snapshot: &Snapshot, credentials: &Credentials) -> Result<Option<usize>, Refusal> {
-    let Some(keys) = &snapshot.client_keys else { return Ok(None) };
+fn check_key(
+    head: &RequestHead,
+    snapshot: &Snapshot,
+    credentials: &Credentials,
+) -> Result<Option<usize>, Refusal> {
+    let Some(keys) = &snapshot.client_keys else {
+        return Ok(None);
+    };
     let presented = presented_key(&head.headers).ok_or_else(|| {
         Refusal::new(
             401,
@@ -133,48 +167,84 @@ fn check_key(head: &RequestHead, snapshot: &Snapshot, credentials: &Credentials)
     })?;
     let mut found = None;
     for (index, key) in keys.iter().enumerate() {
-        let same = credentials.find(&key.credential).filter(|secret| !secret.is_empty()).is_some_and(|secret| {
-            secret.reveal().as_bytes().ct_eq(presented.as_bytes()).into()
-        });
+        let same = credentials
+            .find(&key.credential)
+            .filter(|secret| !secret.is_empty())
+            .is_some_and(|secret| secret.reveal().as_bytes().ct_eq(presented.as_bytes()).into());
         if same && found.is_none() {
             found = Some(index);
         }
     }
     found.map(Some).ok_or_else(|| {
-        Refusal::new(401, "invalid_client_key", ErrorClass::Denied, "The key is not one of this gateway's client keys.")
+        Refusal::new(
+            401,
+            "invalid_client_key",
+            ErrorClass::Denied,
+            "The key is not one of this gateway's client keys.",
+        )
     })
 }
 
 fn presented_key(headers: &HeaderMap) -> Option<&str> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+    };
     let bearer = text("authorization").and_then(|value| {
         let (scheme, key) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     });
-    bearer.or_else(|| text("x-api-key")).or_else(|| text("api-key")).filter(|key| !key.is_empty())
+    bearer
+        .or_else(|| text("x-api-key"))
+        .or_else(|| text("api-key"))
+        .filter(|key| !key.is_empty())
 }
 
 /// True when the key may ask for the model. `asked` is the client's name for it, `model` the routed one.
 pub(crate) fn key_allows(key: Option<&ClientKey>, asked: &str, model: &str) -> bool {
-    key.is_none_or(|key| key.models.is_empty() || key.models.iter().any(|pattern| pattern.matches(asked) || pattern.matches(model)))
+    key.is_none_or(|key| {
+        key.models.is_empty()
+            || key
+                .models
+                .iter()
+                .any(|pattern| pattern.matches(asked) || pattern.matches(model))
+    })
 }
 
 fn announced_length(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
-    let Some(value) = headers.get(http::header::CONTENT_LENGTH) else { return Ok(None) };
+    let Some(value) = headers.get(http::header::CONTENT_LENGTH) else {
+        return Ok(None);
+    };
     let length = value.to_str().ok().and_then(|text| text.trim().parse().ok());
-    length.map(Some).ok_or_else(|| Refusal::new(400, "bad_content_length", ErrorClass::Caller, "`content-length` is not a number."))
+    length.map(Some).ok_or_else(|| {
+        Refusal::new(
+            400,
+            "bad_content_length",
+            ErrorClass::Caller,
+            "`content-length` is not a number.",
+        )
+    })
 }
 
 /// Reads the whole body as far as routing needs it.
-pub(crate) fn read(operation: Operation, headers: &HeaderMap, body: Bytes, limit: u64) -> Result<Inbound, Refusal> {
+pub(crate) fn read(
+    operation: Operation,
+    headers: &HeaderMap,
+    body: Bytes,
+    limit: u64,
+) -> Result<Inbound, Refusal> {
     let text = |name: http::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let body = match text(http::header::CONTENT_ENCODING) {
-        Some(encoding) => aigw_translate::request::decompress(&body, encoding, limit).map_err(|error| Refusal {
-            class: ErrorClass::Caller,
-            error,
-            retry_after: None,
-            allow: None,
-        })?,
+        Some(encoding) => {
+            aigw_translate::request::decompress(&body, encoding, limit).map_err(|error| Refusal {
+                class: ErrorClass::Caller,
+                error,
+                retry_after: None,
+                allow: None,
+            })?
+        }
         None => body,
     };
     Inbound::read(operation, text(http::header::CONTENT_TYPE), body).map_err(|error| Refusal {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::route::serves;
 
 /// Who asks, and in which shape the answer is wanted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Viewer<'a> {
     pub(crate) listener: &'a str,
     pub(crate) host: &'a str,
@@ -19,15 +19,23 @@ pub(crate) struct Viewer<'a> {
 fn visible<'a>(snapshot: &'a Snapshot, viewer: Viewer<'a>) -> impl Iterator<Item = &'a ModelEntry> {
     snapshot.models.iter().filter(move |model| {
         let route = model.route.and_then(|index| snapshot.routes.get(index));
-        route.is_none_or(|route| serves(route, viewer.listener, viewer.host).is_some()) && (viewer.allowed)(&model.name)
+        route.is_none_or(|route| serves(route, viewer.listener, viewer.host).is_some())
+            && (viewer.allowed)(&model.name)
     })
 }
 
 /// The whole list.
 pub(crate) fn list(snapshot: &Snapshot, viewer: Viewer<'_>) -> Value {
-    let data: Vec<Value> = visible(snapshot, viewer).map(|model| entry(model, viewer.anthropic)).collect();
+    let data: Vec<Value> = visible(snapshot, viewer)
+        .map(|model| entry(model, viewer.anthropic))
+        .collect();
     if viewer.anthropic {
-        let id = |value: Option<&Value>| value.and_then(|model| model.get("id")).cloned().unwrap_or(Value::Null);
+        let id = |value: Option<&Value>| {
+            value
+                .and_then(|model| model.get("id"))
+                .cloned()
+                .unwrap_or(Value::Null)
+        };
         json!({"first_id": id(data.first()), "last_id": id(data.last()), "has_more": false, "data": data})
     } else {
         json!({"object": "list", "data": data})
@@ -36,7 +44,9 @@ pub(crate) fn list(snapshot: &Snapshot, viewer: Viewer<'_>) -> Value {
 
 /// One model; `None` when the viewer may not see it or it is not listed.
 pub(crate) fn one(snapshot: &Snapshot, viewer: Viewer<'_>, name: &str) -> Option<Value> {
-    visible(snapshot, viewer).find(|model| model.name == name).map(|model| entry(model, viewer.anthropic))
+    visible(snapshot, viewer)
+        .find(|model| model.name == name)
+        .map(|model| entry(model, viewer.anthropic))
 }
 
 fn entry(model: &ModelEntry, anthropic: bool) -> Value {
@@ -56,9 +66,18 @@ fn rfc3339(seconds: u64) -> String {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3_600, rest / 60 % 60, rest % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        rest / 3_600,
+        rest / 60 % 60,
+        rest % 60
+    )
 }
 
 #[cfg(test)]

@@ -20,9 +20,15 @@ pub(crate) fn body(candidate: &Candidate, body: Bytes) -> Result<Bytes, String> 
     if candidate.remove_body.is_empty() && candidate.set_body.is_empty() {
         return Ok(body);
     }
-    let values: Vec<_> = candidate.set_body.iter().map(|set| (set.path.as_str(), literal(&set.value))).collect();
+    let values: Vec<_> = candidate
+        .set_body
+        .iter()
+        .map(|set| (set.path.as_str(), literal(&set.value)))
+        .collect();
     let removes = candidate.remove_body.iter().map(|name| Edit::Remove { name });
     let sets = values.iter().map(|(name, value)| Edit::Set { name, value });
     let edits: Vec<Edit<'_>> = removes.chain(sets).collect();
-    patch(&body, &edits).map(Bytes::from).map_err(|error| error.to_string())
+    patch(&body, &edits)
+        .map(Bytes::from)
+        .map_err(|error| error.to_string())
 }

@@ -3,8 +3,8 @@
 use aigw_translate::ir::Error;
 use aigw_translate::operation::{ErrorShape, encode_error};
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::ledger::ErrorClass;
 
@@ -33,7 +33,12 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(status: u16, code: &str, class: ErrorClass, message: impl Into<String>) -> Self {
-        Self { error: Error::gateway(status, code, message), class, retry_after: None, allow: None }
+        Self {
+            error: Error::gateway(status, code, message),
+            class,
+            retry_after: None,
+            allow: None,
+        }
     }
 
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
@@ -48,7 +53,12 @@ impl Refusal {
 
     /// The answer in the client's shape, with `x-aigw-error`.
     pub(crate) fn reply(self, shape: ErrorShape, request_id: &str) -> Reply {
-        let Self { mut error, class, retry_after, allow } = self;
+        let Self {
+            mut error,
+            class,
+            retry_after,
+            allow,
+        } = self;
         error.request_id.get_or_insert_with(|| request_id.to_owned());
         let code = error.code.clone().unwrap_or_else(|| "error".to_owned());
         let mut headers = json_headers();

@@ -27,7 +27,9 @@ pub(crate) struct Place {
 pub(crate) fn find(snapshot: &Snapshot, question: Question<'_>) -> Option<Place> {
     let mut best: Option<(u32, Place)> = None;
     for (index, route) in snapshot.routes.iter().enumerate() {
-        let Some(specificity) = serves(route, question.listener, question.host) else { continue };
+        let Some(specificity) = serves(route, question.listener, question.host) else {
+            continue;
+        };
         if best.as_ref().is_some_and(|(found, _)| *found >= specificity) {
             continue;
         }
@@ -46,21 +48,28 @@ pub(crate) fn serves(route: &Route, listener: &str, host: &str) -> Option<u32> {
     if route.hostnames.is_empty() {
         return Some(0);
     }
-    route.hostnames.iter().filter_map(|pattern| host_specificity(pattern, host)).max()
+    route
+        .hostnames
+        .iter()
+        .filter_map(|pattern| host_specificity(pattern, host))
+        .max()
 }
 
 /// `*.example.com` covers any number of labels below; an exact name is more specific than every wildcard.
 pub(crate) fn host_specificity(pattern: &str, host: &str) -> Option<u32> {
     match pattern.strip_prefix('*') {
         None => (pattern == host).then_some(u32::MAX),
-        Some(suffix) => (host.len() > suffix.len() && host.ends_with(suffix)).then(|| u32::try_from(suffix.len()).unwrap_or(1)),
+        Some(suffix) => (host.len() > suffix.len() && host.ends_with(suffix))
+            .then(|| u32::try_from(suffix.len()).unwrap_or(1)),
     }
 }
 
 /// True when the rule takes the request. A request without a model is taken by rules that do not ask for one.
 pub(crate) fn takes(rule: &Rule, question: Question<'_>) -> bool {
     let by_model = rule.models.is_empty()
-        || question.model.is_some_and(|model| rule.models.iter().any(|pattern| pattern.matches(model)));
+        || question
+            .model
+            .is_some_and(|model| rule.models.iter().any(|pattern| pattern.matches(model)));
     by_model && (rule.matches.is_empty() || rule.matches.iter().any(|one| holds(one, question)))
 }
 
@@ -82,7 +91,11 @@ fn header(question: Question<'_>, name: &HeaderName) -> Option<String> {
     if name == "x-ai-eg-model" {
         return question.model.map(str::to_owned);
     }
-    let mut values = question.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let mut values = question
+        .headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let first = values.next()?.to_owned();
     Some(values.fold(first, |joined, value| joined + "," + value))
 }
@@ -90,13 +103,22 @@ fn header(question: Question<'_>, name: &HeaderName) -> Option<String> {
 /// The order in which candidates are tried: by priority, and within one by a weighted draw without putting back.
 /// `usable` says which candidates can serve the operation at all; weight 0 takes no traffic.
 pub(crate) fn order(rule: &Rule, entropy: u64, usable: impl Fn(usize) -> bool) -> Vec<usize> {
-    let mut left: Vec<usize> =
-        (0..rule.candidates.len()).filter(|index| rule.candidates.get(*index).is_some_and(|c| c.weight > 0) && usable(*index)).collect();
+    let mut left: Vec<usize> = (0..rule.candidates.len())
+        .filter(|index| rule.candidates.get(*index).is_some_and(|c| c.weight > 0) && usable(*index))
+        .collect();
     let mut state = entropy;
     let mut out = Vec::with_capacity(left.len());
-    while let Some(priority) = left.iter().filter_map(|index| rule.candidates.get(*index)).map(|c| c.priority).min() {
+    while let Some(priority) = left
+        .iter()
+        .filter_map(|index| rule.candidates.get(*index))
+        .map(|c| c.priority)
+        .min()
+    {
         let weight = |index: &usize| {
-            rule.candidates.get(*index).filter(|c| c.priority == priority).map_or(0, |c| u64::from(c.weight))
+            rule.candidates
+                .get(*index)
+                .filter(|c| c.priority == priority)
+                .map_or(0, |c| u64::from(c.weight))
         };
         let total: u64 = left.iter().map(weight).sum();
         state = scramble(state);

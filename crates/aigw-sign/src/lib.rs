@@ -10,7 +10,9 @@ pub enum SignError {
     #[error("the credential `{0}` is not available; check its environment variable, file or Secret")]
     Missing(String),
     /// The credential's text cannot stand in a header. Correct its source.
-    #[error("the credential `{0}` holds characters that a header cannot carry; check its source for line breaks")]
+    #[error(
+        "the credential `{0}` holds characters that a header cannot carry; check its source for line breaks"
+    )]
     Malformed(String),
 }
 
@@ -53,11 +55,21 @@ mod tests {
         credentials.insert("a", Secret::new("k1\n"));
         credentials.insert("bad", Secret::new("k\n1"));
         let mut headers = HeaderMap::new();
-        assert_eq!(sign(&BackendAuth::Bearer("a".into()), &credentials, &mut headers), Ok(()));
-        assert_eq!(headers.get("authorization").map(HeaderValue::as_bytes), Some(b"Bearer k1".as_slice()));
+        assert_eq!(
+            sign(&BackendAuth::Bearer("a".into()), &credentials, &mut headers),
+            Ok(())
+        );
+        assert_eq!(
+            headers.get("authorization").map(HeaderValue::as_bytes),
+            Some(b"Bearer k1".as_slice())
+        );
         let header = BackendAuth::Header(HeaderName::from_static("x-api-key"), "a".into());
         assert_eq!(sign(&header, &credentials, &mut headers), Ok(()));
-        assert!(headers.get("x-api-key").is_some_and(|value| value.is_sensitive() && value == "k1"));
+        assert!(
+            headers
+                .get("x-api-key")
+                .is_some_and(|value| value.is_sensitive() && value == "k1")
+        );
         let missing = sign(&BackendAuth::Bearer("b".into()), &credentials, &mut headers);
         assert_eq!(missing, Err(SignError::Missing("b".into())));
         let bad = sign(&BackendAuth::Bearer("bad".into()), &credentials, &mut headers);

@@ -60,18 +60,26 @@ impl Inbound {
     /// Reads what routing needs. Errors are the client's (400, 415).
     pub fn read(operation: Operation, content_type: Option<&str>, body: Bytes) -> Result<Self, Error> {
         let is_form = content_type.is_some_and(|kind| {
-            kind.trim_start().get(..19).is_some_and(|start| start.eq_ignore_ascii_case("multipart/form-data"))
+            kind.trim_start()
+                .get(..19)
+                .is_some_and(|start| start.eq_ignore_ascii_case("multipart/form-data"))
         });
         match (operation.body(), is_form) {
             (BodyKind::Multipart, false) => Err(Error::gateway(
                 400,
                 "multipart_expected",
-                format!("{} takes multipart/form-data with a `model` field and a file.", operation.label()),
+                format!(
+                    "{} takes multipart/form-data with a `model` field and a file.",
+                    operation.label()
+                ),
             )),
             (BodyKind::Json, true) => Err(Error::gateway(
                 400,
                 "json_expected",
-                format!("{} takes a JSON body; send `content-type: application/json`.", operation.label()),
+                format!(
+                    "{} takes a JSON body; send `content-type: application/json`.",
+                    operation.label()
+                ),
             )),
             (_, true) => Self::read_form(operation, content_type.unwrap_or_default(), body),
             (_, false) => Self::read_json(operation, content_type, body),
@@ -79,8 +87,13 @@ impl Inbound {
     }
 
     fn read_json(operation: Operation, content_type: Option<&str>, body: Bytes) -> Result<Self, Error> {
-        let peeked = peek(&body, MEMBERS)
-            .map_err(|error| Error::gateway(400, "invalid_json", format!("The request body cannot be read: {error}.")))?;
+        let peeked = peek(&body, MEMBERS).map_err(|error| {
+            Error::gateway(
+                400,
+                "invalid_json",
+                format!("The request body cannot be read: {error}."),
+            )
+        })?;
         let model = match peeked.value(&body, "model") {
             Some(Value::String(model)) if !model.is_empty() => model.into_owned(),
             Some(Value::String(_)) | None | Some(Value::Null) => return Err(missing_model()),
@@ -95,11 +108,25 @@ impl Inbound {
             None => false,
             Some(options) => options
                 .peek(&body, ["include_usage"])
-                .map_err(|error| Error::gateway(400, "invalid_json", format!("`stream_options` cannot be read: {error}.")))?
+                .map_err(|error| {
+                    Error::gateway(
+                        400,
+                        "invalid_json",
+                        format!("`stream_options` cannot be read: {error}."),
+                    )
+                })?
                 .is_some_and(|options| options.is_true(&body, "include_usage")),
         };
         let content_type = content_type.map(str::to_owned);
-        Ok(Self { operation, body, content_type, form: Form::Json(peeked), model, stream, wants_usage })
+        Ok(Self {
+            operation,
+            body,
+            content_type,
+            form: Form::Json(peeked),
+            model,
+            stream,
+            wants_usage,
+        })
     }
 
     fn read_form(operation: Operation, content_type: &str, body: Bytes) -> Result<Self, Error> {
@@ -107,10 +134,14 @@ impl Inbound {
         let form = multipart::parse(content_type, &body)
             .map_err(|error| invalid(format!("The multipart body cannot be read: {error}.")))?;
         let field = |name: &str| {
-            form.field(name).map_err(|error| invalid(format!("The multipart body cannot be read: {error}.")))
+            form.field(name)
+                .map_err(|error| invalid(format!("The multipart body cannot be read: {error}.")))
         };
         let text = |part: Option<&multipart::Part>| {
-            part.and_then(|part| std::str::from_utf8(part.value(&body)).ok()).map(str::trim).unwrap_or_default().to_owned()
+            part.and_then(|part| std::str::from_utf8(part.value(&body)).ok())
+                .map(str::trim)
+                .unwrap_or_default()
+                .to_owned()
         };
         let model = text(field("model")?);
         if model.is_empty() {
@@ -118,7 +149,15 @@ impl Inbound {
         }
         let stream = text(field("stream")?).eq_ignore_ascii_case("true");
         let content_type = Some(content_type.to_owned());
-        Ok(Self { operation, body, content_type, form: Form::Multipart(form), model, stream, wants_usage: false })
+        Ok(Self {
+            operation,
+            body,
+            content_type,
+            form: Form::Multipart(form),
+            model,
+            stream,
+            wants_usage: false,
+        })
     }
 
     /// The model as the client wrote it.
@@ -159,14 +198,26 @@ impl Inbound {
         }
     }
 
-    fn translate(&self, upstream: crate::ir::DialectId, inputs: PrepareInputs<'_>) -> Result<Outgoing, Error> {
+    fn translate(
+        &self,
+        upstream: crate::ir::DialectId,
+        inputs: PrepareInputs<'_>,
+    ) -> Result<Outgoing, Error> {
         let unbuilt = || Error::gateway(500, "internal_error", "The dialect is not built.");
-        let client = self.operation.conversation().and_then(dialect::find).ok_or_else(unbuilt)?;
+        let client = self
+            .operation
+            .conversation()
+            .and_then(dialect::find)
+            .ok_or_else(unbuilt)?;
         let target = dialect::find(upstream).ok_or_else(unbuilt)?;
         let request = client.decode_request(&self.body)?;
         let mut losses = Losses::default();
         let want_stream_usage = self.stream && inputs.quirks.stream_options;
-        let target_of = Target { model: inputs.model, quirks: inputs.quirks, want_stream_usage };
+        let target_of = Target {
+            model: inputs.model,
+            quirks: inputs.quirks,
+            want_stream_usage,
+        };
         let body = target.encode_request(&request, target_of, &mut losses)?;
         Ok(Outgoing {
             body: Some(Bytes::from(body)),
@@ -177,7 +228,13 @@ impl Inbound {
     }
 
     fn pass(&self, inputs: PrepareInputs<'_>) -> Result<Outgoing, Error> {
-        let broken = |detail: String| Error::gateway(400, "invalid_json", format!("The request body cannot be edited: {detail}."));
+        let broken = |detail: String| {
+            Error::gateway(
+                400,
+                "invalid_json",
+                format!("The request body cannot be edited: {detail}."),
+            )
+        };
         let mut out = Outgoing::default();
         let body = match &self.form {
             Form::Multipart(form) if inputs.model != self.model => {
@@ -191,22 +248,34 @@ impl Inbound {
                 if let Some(value) = &model {
                     edits.push(Edit::Set { name: "model", value });
                 }
-                let can_ask = self.operation == Operation::ChatCompletions || self.operation == Operation::Completions;
+                let can_ask =
+                    self.operation == Operation::ChatCompletions || self.operation == Operation::Completions;
                 if can_ask && self.stream && !self.wants_usage && inputs.quirks.stream_options {
-                    edits.push(Edit::SetNested { name: "stream_options", member: "include_usage", value: "true" });
+                    edits.push(Edit::SetNested {
+                        name: "stream_options",
+                        member: "include_usage",
+                        value: "true",
+                    });
                     out.forced_usage = true;
                 }
                 if can_ask && !inputs.quirks.stream_options && peeked.member("stream_options").is_some() {
-                    edits.push(Edit::Remove { name: "stream_options" });
+                    edits.push(Edit::Remove {
+                        name: "stream_options",
+                    });
                 }
                 let edited = match edits.as_slice() {
                     [] => self.body.clone(),
-                    edits => Bytes::from(patch_peeked(&self.body, peeked, edits).map_err(|error| broken(error.to_string()))?),
+                    edits => Bytes::from(
+                        patch_peeked(&self.body, peeked, edits).map_err(|error| broken(error.to_string()))?,
+                    ),
                 };
                 self.apply_quirks(edited, inputs.quirks, &mut out)?
             }
         };
-        out.content_type = self.content_type.as_deref().and_then(|kind| HeaderValue::try_from(kind).ok());
+        out.content_type = self
+            .content_type
+            .as_deref()
+            .and_then(|kind| HeaderValue::try_from(kind).ok());
         out.body = Some(body);
         Ok(out)
     }
@@ -216,15 +285,30 @@ impl Inbound {
         if quirks.max_completion_tokens || self.operation != Operation::ChatCompletions {
             return Ok(body);
         }
-        let broken = |error: crate::json::PeekError| Error::gateway(400, "invalid_json", format!("The request body cannot be read: {error}."));
+        let broken = |error: crate::json::PeekError| {
+            Error::gateway(
+                400,
+                "invalid_json",
+                format!("The request body cannot be read: {error}."),
+            )
+        };
         let peeked = peek(&body, ["max_completion_tokens", "max_tokens"]).map_err(broken)?;
-        let Some(limit) = peeked.member("max_completion_tokens") else { return Ok(body) };
+        let Some(limit) = peeked.member("max_completion_tokens") else {
+            return Ok(body);
+        };
         let value = limit.raw(&body).to_owned();
-        let mut edits = vec![Edit::Remove { name: "max_completion_tokens" }];
+        let mut edits = vec![Edit::Remove {
+            name: "max_completion_tokens",
+        }];
         if peeked.member("max_tokens").is_none() {
-            edits.push(Edit::Set { name: "max_tokens", value: &value });
+            edits.push(Edit::Set {
+                name: "max_tokens",
+                value: &value,
+            });
         }
-        patch_peeked(&body, &peeked, &edits).map(Bytes::from).map_err(broken)
+        patch_peeked(&body, &peeked, &edits)
+            .map(Bytes::from)
+            .map_err(broken)
     }
 }
 
@@ -259,14 +343,22 @@ pub fn decompress(body: &Bytes, encoding: &str, limit: u64) -> Result<Bytes, Err
         }
     };
     let mut out = Vec::new();
-    let ended = decoder.push(body, &mut out).and_then(|()| decoder.finish(&mut out));
+    let ended = decoder
+        .push(body, &mut out)
+        .and_then(|()| decoder.finish(&mut out));
     match ended {
         Ok(()) => Ok(Bytes::from(out)),
         Err(EncodingError::TooLarge { .. }) => Err(Error::gateway(
             413,
             "request_too_large",
-            format!("The request body is larger than the gateway's limit of {limit} bytes once it is decompressed."),
+            format!(
+                "The request body is larger than the gateway's limit of {limit} bytes once it is decompressed."
+            ),
         )),
-        Err(error) => Err(Error::gateway(400, "invalid_encoding", format!("The compressed request body cannot be read: {error}."))),
+        Err(error) => Err(Error::gateway(
+            400,
+            "invalid_encoding",
+            format!("The compressed request body cannot be read: {error}."),
+        )),
     }
 }

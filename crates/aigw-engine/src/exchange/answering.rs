@@ -1,6 +1,5 @@
 //! From the upstream to the client: heads, pieces, ends and failures of attempts.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_config::{BackendAuth, Candidate};
@@ -8,10 +7,10 @@ use aigw_translate::answer::{Answer, AnswerInputs, Delivery};
 use aigw_translate::dialect::ReplyContext;
 use aigw_translate::host::service;
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, StatusCode};
 
-use super::dispatch::{internal, rule_at};
+use super::dispatch::rule_at;
 use super::{Exchange, Phase};
 use crate::attempt::{Next, PATIENCE, Setback};
 use crate::effect::{Effect, Effects, ResponseHead};
@@ -28,20 +27,31 @@ impl Exchange {
         rule.candidates.get(index).map(read)
     }
 
-    pub(super) fn take_head(&mut self, status: StatusCode, upstream: &HeaderMap, inputs: Inputs<'_>, effects: &mut Effects) {
+    pub(super) fn take_head(
+        &mut self,
+        status: StatusCode,
+        upstream: &HeaderMap,
+        inputs: Inputs<'_>,
+        effects: &mut Effects,
+    ) {
         if !matches!(self.phase, Phase::Head) || status.is_informational() {
             return;
         }
         if let Some(attempt) = self.record.as_mut().and_then(|record| record.attempts.last_mut()) {
             attempt.status = Some(status.as_u16());
         }
-        let passthrough = self.with_candidate(|c| c.backend.auth == BackendAuth::Passthrough).unwrap_or(false);
+        let passthrough = self
+            .with_candidate(|c| c.backend.auth == BackendAuth::Passthrough)
+            .unwrap_or(false);
         if let Some(setback) = self.setback_of(status, upstream, passthrough) {
             let next = self.plan.as_ref().map_or(Next::GiveUp, |plan| plan.peek(setback));
             if matches!(next, Next::Try(..)) {
                 self.cancel(None, inputs, effects);
                 self.last_failure = Some(status_refusal(status));
-                let next = self.plan.as_mut().map_or(Next::GiveUp, |plan| plan.advance(setback));
+                let next = self
+                    .plan
+                    .as_mut()
+                    .map_or(Next::GiveUp, |plan| plan.advance(setback));
                 return self.follow(next, inputs, effects);
             }
             let is_key_fault = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
@@ -54,7 +64,11 @@ impl Exchange {
     }
 
     fn backend_name(&self) -> String {
-        self.record.as_ref().and_then(|record| record.backend.as_deref()).unwrap_or_default().to_owned()
+        self.record
+            .as_ref()
+            .and_then(|record| record.backend.as_deref())
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// What a status means for the plan; `None`: it is the client's.
@@ -75,14 +89,21 @@ impl Exchange {
     /// Decides what happens to the answer's body, and builds the client's head.
     fn open_answer(&mut self, status: StatusCode, upstream: &HeaderMap, inputs: Inputs<'_>) {
         let Some(operation) = self.operation else { return };
-        let Some(how) = self.with_candidate(|c| service(c.backend.schema.name, operation)).flatten() else { return };
+        let Some(how) = self
+            .with_candidate(|c| service(c.backend.schema.name, operation))
+            .flatten()
+        else {
+            return;
+        };
         let record = self.record.as_ref();
         let model = record.and_then(|record| record.model.clone()).unwrap_or_default();
         let stream = record.is_some_and(|record| record.stream);
         let id = format!("{:012x}{:016x}", inputs.wall, inputs.entropy);
         let stream_usage = self.inbound.as_ref().is_some_and(|inbound| inbound.wants_usage());
         let timeouts = self.with_candidate(|c| c.timeouts);
-        let Some(current) = self.current.as_mut() else { return };
+        let Some(current) = self.current.as_mut() else {
+            return;
+        };
         let answer = Answer::new(AnswerInputs {
             operation,
             service: how,
@@ -91,7 +112,12 @@ impl Exchange {
             forced_usage: current.forced_usage,
             content_type: text(upstream, header::CONTENT_TYPE),
             content_encoding: text(upstream, header::CONTENT_ENCODING),
-            context: ReplyContext { model, id, created: self.created, stream_usage },
+            context: ReplyContext {
+                model,
+                id,
+                created: self.created,
+                stream_usage,
+            },
         });
         let delivery = answer.delivery();
         let mut headers = headers::response(upstream, current.translated);
@@ -105,12 +131,20 @@ impl Exchange {
         } else {
             headers.remove(header::CONTENT_ENCODING);
         }
-        if let Some(value) = current.dropped.as_deref().and_then(|dropped| HeaderValue::try_from(dropped).ok()) {
+        if let Some(value) = current
+            .dropped
+            .as_deref()
+            .and_then(|dropped| HeaderValue::try_from(dropped).ok())
+        {
             headers.insert(HeaderName::from_static("x-aigw-dropped"), value);
         }
         current.answer = Some(Box::new(answer));
         self.name_request(&mut headers);
-        let head = Box::new(ResponseHead { status, headers, close: false });
+        let head = Box::new(ResponseHead {
+            status,
+            headers,
+            close: false,
+        });
         if delivery == Delivery::Collected {
             self.phase = Phase::Collecting(head);
             if let Some(timeouts) = timeouts {
@@ -139,7 +173,9 @@ impl Exchange {
         if data.is_empty() {
             return;
         }
-        let Some(answer) = self.current.as_mut().and_then(|current| current.answer.as_mut()) else { return };
+        let Some(answer) = self.current.as_mut().and_then(|current| current.answer.as_mut()) else {
+            return;
+        };
         let mut out = Vec::with_capacity(1);
         let pushed = answer.push(data, &mut out);
         let saw_content = answer.saw_content();
@@ -154,7 +190,9 @@ impl Exchange {
             return;
         }
         if matches!(self.phase, Phase::First(_)) {
-            let Phase::First(head) = std::mem::replace(&mut self.phase, Phase::Flowing) else { return };
+            let Phase::First(head) = std::mem::replace(&mut self.phase, Phase::Flowing) else {
+                return;
+            };
             self.send_head(head, effects);
         }
         self.write(out, effects);
@@ -198,17 +236,22 @@ impl Exchange {
     }
 
     pub(super) fn take_end(&mut self, inputs: Inputs<'_>, effects: &mut Effects) {
-        let Some(answer) = self.current.as_mut().and_then(|current| current.answer.as_mut()) else { return };
+        let Some(answer) = self.current.as_mut().and_then(|current| current.answer.as_mut()) else {
+            return;
+        };
         let mut out = Vec::new();
         let ended = answer.finish(&mut out);
         let complete = match ended {
             Ok(complete) => complete,
-            Err(detail) => return self.break_answer("upstream_malformed", &detail, "protocol", inputs, effects),
+            Err(detail) => {
+                return self.break_answer("upstream_malformed", &detail, "protocol", inputs, effects);
+            }
         };
         match std::mem::replace(&mut self.phase, Phase::Flowing) {
             Phase::Collecting(mut head) => {
                 let length: usize = out.iter().map(Bytes::len).sum();
-                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length as u64));
+                head.headers
+                    .insert(header::CONTENT_LENGTH, HeaderValue::from(length as u64));
                 self.send_head(head, effects);
             }
             Phase::First(head) if complete => self.send_head(head, effects),
@@ -219,9 +262,12 @@ impl Exchange {
             _ => {}
         }
         self.write(out, effects);
-        if complete { self.succeed(inputs, effects) } else { self.cut("the stream ended before it was complete", inputs, effects) }
+        if complete {
+            self.succeed(inputs, effects)
+        } else {
+            self.cut("the stream ended before it was complete", inputs, effects)
+        }
     }
-
 
     pub(super) fn take_failure(&mut self, failure: Failure, inputs: Inputs<'_>, effects: &mut Effects) {
         let backend = self.backend_name();
@@ -229,29 +275,63 @@ impl Exchange {
             FailureKind::Connect => (
                 Setback::Connect,
                 "connect",
-                upstream_error(502, "upstream_unreachable", format!("The backend `{backend}` cannot be reached: {}.", failure.message)),
+                upstream_error(
+                    502,
+                    "upstream_unreachable",
+                    format!("The backend `{backend}` cannot be reached: {}.", failure.message),
+                ),
             ),
             FailureKind::Reset => (
                 Setback::Broken,
                 "reset",
-                upstream_error(502, "upstream_reset", format!("The backend `{backend}` broke the connection: {}.", failure.message)),
+                upstream_error(
+                    502,
+                    "upstream_reset",
+                    format!(
+                        "The backend `{backend}` broke the connection: {}.",
+                        failure.message
+                    ),
+                ),
             ),
             FailureKind::Protocol => (
                 Setback::Broken,
                 "protocol",
-                upstream_error(502, "upstream_malformed", format!("The backend `{backend}` broke HTTP: {}.", failure.message)),
+                upstream_error(
+                    502,
+                    "upstream_malformed",
+                    format!("The backend `{backend}` broke HTTP: {}.", failure.message),
+                ),
             ),
         };
         self.fail_attempt(setback, label, refusal, &failure.message, inputs, effects);
     }
 
     /// An answer that makes no sense, found while its attempt still runs.
-    fn break_answer(&mut self, code: &str, detail: &str, label: &'static str, inputs: Inputs<'_>, effects: &mut Effects) {
+    fn break_answer(
+        &mut self,
+        code: &str,
+        detail: &str,
+        label: &'static str,
+        inputs: Inputs<'_>,
+        effects: &mut Effects,
+    ) {
         if let Some(current) = &self.current {
-            effects.push(Effect::Cancel { attempt: current.number });
+            effects.push(Effect::Cancel {
+                attempt: current.number,
+            });
         }
-        let message = format!("The answer of backend `{}` cannot be used: {detail}.", self.backend_name());
-        self.fail_attempt(Setback::Broken, label, upstream_error(502, code, message), detail, inputs, effects);
+        let message = format!(
+            "The answer of backend `{}` cannot be used: {detail}.",
+            self.backend_name()
+        );
+        self.fail_attempt(
+            Setback::Broken,
+            label,
+            upstream_error(502, code, message),
+            detail,
+            inputs,
+            effects,
+        );
     }
 
     /// Ends the current attempt as failed; tries again where nothing has reached the client, else ends the client's answer.
@@ -270,7 +350,10 @@ impl Exchange {
         }
         self.current = None;
         self.last_failure = Some(refusal);
-        let next = self.plan.as_mut().map_or(Next::GiveUp, |plan| plan.advance(setback));
+        let next = self
+            .plan
+            .as_mut()
+            .map_or(Next::GiveUp, |plan| plan.advance(setback));
         self.follow(next, inputs, effects);
     }
 
@@ -282,10 +365,14 @@ impl Exchange {
         self.deadline = None;
         match self.phase {
             Phase::Body => self.take_body_timeout(inputs, effects),
-            Phase::Pausing(candidate) if !over => self.follow(Next::Try(candidate, Duration::ZERO), inputs, effects),
+            Phase::Pausing(candidate) if !over => {
+                self.follow(Next::Try(candidate, Duration::ZERO), inputs, effects)
+            }
             Phase::Head | Phase::First(_) | Phase::Collecting(_) | Phase::Flowing | Phase::Pausing(_) => {
                 if let Some(current) = &self.current {
-                    effects.push(Effect::Cancel { attempt: current.number });
+                    effects.push(Effect::Cancel {
+                        attempt: current.number,
+                    });
                 }
                 let message = format!("The backend `{}` did not answer in time.", self.backend_name());
                 let refusal = upstream_error(504, "upstream_timeout", message);
@@ -293,7 +380,14 @@ impl Exchange {
                     self.hard_deadline = None;
                     self.plan = None;
                 }
-                self.fail_attempt(Setback::Timeout, "timeout", refusal, "the upstream fell silent", inputs, effects);
+                self.fail_attempt(
+                    Setback::Timeout,
+                    "timeout",
+                    refusal,
+                    "the upstream fell silent",
+                    inputs,
+                    effects,
+                );
             }
             Phase::New | Phase::Done => {}
         }
@@ -311,7 +405,12 @@ impl Exchange {
         };
         self.write(out, effects);
         effects.push(if said { Effect::End } else { Effect::Abort });
-        self.close(Outcome::UpstreamCut, Some(("upstream_cut".to_owned(), ErrorClass::Upstream)), inputs, effects);
+        self.close(
+            Outcome::UpstreamCut,
+            Some(("upstream_cut".to_owned(), ErrorClass::Upstream)),
+            inputs,
+            effects,
+        );
     }
 
     /// A complete answer went to the client.
@@ -325,8 +424,14 @@ impl Exchange {
             .and_then(|current| current.answer.as_ref())
             .is_some_and(|answer| answer.observation().error.is_some());
         let (outcome, error) = match status {
-            400..=599 => (Outcome::Error, Some((format!("upstream_{status}"), blame(status)))),
-            _ if in_stream => (Outcome::Error, Some(("upstream_stream_error".to_owned(), ErrorClass::Upstream))),
+            400..=599 => (
+                Outcome::Error,
+                Some((format!("upstream_{status}"), blame(status))),
+            ),
+            _ if in_stream => (
+                Outcome::Error,
+                Some(("upstream_stream_error".to_owned(), ErrorClass::Upstream)),
+            ),
             _ => (Outcome::Success, None),
         };
         self.close(outcome, error, inputs, effects);
@@ -334,7 +439,11 @@ impl Exchange {
 }
 
 fn blame(status: u16) -> ErrorClass {
-    if status < 500 && status != 429 { ErrorClass::Caller } else { ErrorClass::Upstream }
+    if status < 500 && status != 429 {
+        ErrorClass::Caller
+    } else {
+        ErrorClass::Upstream
+    }
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -343,12 +452,19 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 
 /// `retry-after-ms`, else `retry-after` in seconds. A date means a long wait.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let millis = text(headers, HeaderName::from_static("retry-after-ms")).and_then(|value| value.trim().parse().ok());
+    let millis =
+        text(headers, HeaderName::from_static("retry-after-ms")).and_then(|value| value.trim().parse().ok());
     if let Some(millis) = millis {
         return Some(Duration::from_millis(millis));
     }
     let value = text(headers, header::RETRY_AFTER)?.trim();
-    Some(value.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(PATIENCE * 2))
+    Some(
+        value
+            .parse::<f64>()
+            .ok()
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .unwrap_or(PATIENCE * 2),
+    )
 }
 
 fn upstream_error(status: u16, code: &str, message: String) -> Refusal {
@@ -368,12 +484,19 @@ fn status_refusal(status: StatusCode) -> Refusal {
 }
 
 fn credential_rejected(status: StatusCode, backend: String) -> Refusal {
-    let which = if backend.is_empty() { "a backend".to_owned() } else { format!("the backend `{backend}`") };
+    let which = if backend.is_empty() {
+        "a backend".to_owned()
+    } else {
+        format!("the backend `{backend}`")
+    };
     Refusal::new(
         502,
         "upstream_credential_rejected",
         ErrorClass::Credential,
-        format!("The provider of {which} rejected the gateway's credential with status {}. Check the key and its permissions.", status.as_u16()),
+        format!(
+            "The provider of {which} rejected the gateway's credential with status {}. Check the key and its permissions.",
+            status.as_u16()
+        ),
     )
 }
 
@@ -386,10 +509,22 @@ mod tests {
         let with = |name: &'static str, value: &'static str| {
             HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))])
         };
-        assert_eq!(retry_after(&with("retry-after", "1")), Some(Duration::from_secs(1)));
-        assert_eq!(retry_after(&with("retry-after", "0.5")), Some(Duration::from_millis(500)));
-        assert_eq!(retry_after(&with("retry-after-ms", "250")), Some(Duration::from_millis(250)));
-        assert!(retry_after(&with("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")).is_some_and(|wait| wait > PATIENCE));
+        assert_eq!(
+            retry_after(&with("retry-after", "1")),
+            Some(Duration::from_secs(1))
+        );
+        assert_eq!(
+            retry_after(&with("retry-after", "0.5")),
+            Some(Duration::from_millis(500))
+        );
+        assert_eq!(
+            retry_after(&with("retry-after-ms", "250")),
+            Some(Duration::from_millis(250))
+        );
+        assert!(
+            retry_after(&with("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT"))
+                .is_some_and(|wait| wait > PATIENCE)
+        );
         assert!(retry_after(&with("retry-after", "-3")).is_some_and(|wait| wait > PATIENCE));
         assert_eq!(retry_after(&HeaderMap::new()), None);
     }

@@ -25,29 +25,55 @@ impl Exchange {
     }
 
     pub(super) fn send_reply(&mut self, reply: Reply, inputs: Inputs<'_>, effects: &mut Effects) {
-        let Reply { status, mut headers, body, error, close } = reply;
+        let Reply {
+            status,
+            mut headers,
+            body,
+            error,
+            close,
+        } = reply;
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len() as u64));
         self.name_request(&mut headers);
         if let Some(record) = &mut self.record {
             record.status = status.as_u16();
         }
-        effects.push(Effect::Head(Box::new(ResponseHead { status, headers, close })));
+        effects.push(Effect::Head(Box::new(ResponseHead {
+            status,
+            headers,
+            close,
+        })));
         self.write(vec![body], effects);
         effects.push(Effect::End);
-        let outcome = if error.is_some() { Outcome::Error } else { Outcome::Success };
+        let outcome = if error.is_some() {
+            Outcome::Error
+        } else {
+            Outcome::Success
+        };
         self.close(outcome, error, inputs, effects);
     }
 
     pub(super) fn take_client_gone(&mut self, inputs: Inputs<'_>, effects: &mut Effects) {
         self.cancel(Some("cancelled"), inputs, effects);
-        self.close(Outcome::ClientGone, Some(("client_gone".to_owned(), ErrorClass::Caller)), inputs, effects);
+        self.close(
+            Outcome::ClientGone,
+            Some(("client_gone".to_owned(), ErrorClass::Caller)),
+            inputs,
+            effects,
+        );
     }
 
     /// Drops the current attempt, if any.
-    pub(super) fn cancel(&mut self, failure: Option<&'static str>, inputs: Inputs<'_>, effects: &mut Effects) {
+    pub(super) fn cancel(
+        &mut self,
+        failure: Option<&'static str>,
+        inputs: Inputs<'_>,
+        effects: &mut Effects,
+    ) {
         self.close_attempt(failure, inputs);
         if let Some(current) = &self.current {
-            effects.push(Effect::Cancel { attempt: current.number });
+            effects.push(Effect::Cancel {
+                attempt: current.number,
+            });
         }
         if failure.is_none() {
             self.current = None;
@@ -56,7 +82,9 @@ impl Exchange {
 
     /// Completes the record of the current attempt, once.
     pub(super) fn close_attempt(&mut self, failure: Option<&'static str>, inputs: Inputs<'_>) {
-        let Some(started) = self.current.as_ref().map(|current| current.started) else { return };
+        let Some(started) = self.current.as_ref().map(|current| current.started) else {
+            return;
+        };
         if let Some(attempt) = self.record.as_mut().and_then(|record| record.attempts.last_mut()) {
             if attempt.failure.is_none() {
                 attempt.failure = failure;
@@ -79,7 +107,9 @@ impl Exchange {
         let current = self.current.take();
         self.inbound = None;
         self.permits.body = None;
-        let Some(mut record) = self.record.take() else { return };
+        let Some(mut record) = self.record.take() else {
+            return;
+        };
         record.outcome = outcome;
         if let Some((code, class)) = error {
             record.error_code = Some(code);
@@ -88,7 +118,12 @@ impl Exchange {
         if let Some(started) = self.started {
             record.duration = inputs.now.saturating_duration_since(started);
         }
-        if let Some(Current { answer: Some(answer), request_losses, .. }) = current {
+        if let Some(Current {
+            answer: Some(answer),
+            request_losses,
+            ..
+        }) = current
+        {
             absorb(&mut record, &answer, request_losses);
         }
         effects.push(Effect::Record(record));

@@ -47,9 +47,13 @@ impl Exchange {
 
     fn choose(&mut self, inputs: Inputs<'_>) -> Result<Plan, Refusal> {
         let snapshot = Arc::clone(&self.snapshot);
-        let Some(operation) = self.operation else { return Err(internal("no operation")) };
+        let Some(operation) = self.operation else {
+            return Err(internal("no operation"));
+        };
         let asked = self.inbound.as_ref().map(|inbound| inbound.model().to_owned());
-        let model = asked.as_deref().map(|name| snapshot.aliases.get(name).map_or(name, String::as_str).to_owned());
+        let model = asked
+            .as_deref()
+            .map(|name| snapshot.aliases.get(name).map_or(name, String::as_str).to_owned());
         if let Some(record) = &mut self.record {
             record.model.clone_from(&asked);
             record.stream = self.inbound.as_ref().is_some_and(|inbound| inbound.stream());
@@ -58,12 +62,19 @@ impl Exchange {
             let key = ingress::owner(&snapshot, self.key);
             if !ingress::key_allows(key, asked, model) {
                 let message = format!("This client key may not use the model `{asked}`.");
-                return Err(Refusal::new(403, "model_not_allowed", ErrorClass::Denied, message).param("model"));
+                return Err(
+                    Refusal::new(403, "model_not_allowed", ErrorClass::Denied, message).param("model"),
+                );
             }
         }
         let (place, order) = match &model {
             None => self.implied_backend(operation)?,
-            Some(model) => self.by_model(operation, asked.as_deref().unwrap_or(model), model, inputs.entropy)?,
+            Some(model) => self.by_model(
+                operation,
+                asked.as_deref().unwrap_or(model),
+                model,
+                inputs.entropy,
+            )?,
         };
         self.model = model;
         self.place = Some(place);
@@ -76,21 +87,38 @@ impl Exchange {
             record.rule = Some(Arc::clone(&rule.name));
         }
         if !self.record.as_ref().is_some_and(|record| record.stream) {
-            self.hard_deadline = rule.timeouts.request.and_then(|span| self.started?.checked_add(span.duration()));
+            self.hard_deadline = rule
+                .timeouts
+                .request
+                .and_then(|span| self.started?.checked_add(span.duration()));
         }
         Ok(Plan::new(order, &rule.retry))
     }
 
-    fn by_model(&self, operation: Operation, asked: &str, model: &str, entropy: u64) -> Result<(Place, Vec<usize>), Refusal> {
-        let Some(request) = &self.request else { return Err(internal("no request")) };
+    fn by_model(
+        &self,
+        operation: Operation,
+        asked: &str,
+        model: &str,
+        entropy: u64,
+    ) -> Result<(Place, Vec<usize>), Refusal> {
+        let Some(request) = &self.request else {
+            return Err(internal("no request"));
+        };
         let host = host_of(&request.authority);
-        let question =
-            Question { listener: &request.listener, host: &host, model: Some(model), headers: &request.headers };
+        let question = Question {
+            listener: &request.listener,
+            host: &host,
+            model: Some(model),
+            headers: &request.headers,
+        };
         let place = route::find(&self.snapshot, question).ok_or_else(|| unknown_model(asked))?;
         self.check_refused(place)?;
         let rule = rule_at(&self.snapshot, place).ok_or_else(|| internal("the rule is gone"))?;
         let usable = |index: usize| {
-            rule.candidates.get(index).is_some_and(|c| service(c.backend.schema.name, operation).is_some())
+            rule.candidates
+                .get(index)
+                .is_some_and(|c| service(c.backend.schema.name, operation).is_some())
         };
         let order = route::order(rule, entropy, usable);
         if order.is_empty() {
@@ -101,7 +129,9 @@ impl Exchange {
 
     /// For operations that name no model: the one backend that could be meant.
     fn implied_backend(&self, operation: Operation) -> Result<(Place, Vec<usize>), Refusal> {
-        let Some(request) = &self.request else { return Err(internal("no request")) };
+        let Some(request) = &self.request else {
+            return Err(internal("no request"));
+        };
         let host = host_of(&request.authority);
         let mut found: Option<(Place, usize, &Arc<str>)> = None;
         for (route_index, route) in self.snapshot.routes.iter().enumerate() {
@@ -117,7 +147,10 @@ impl Exchange {
                         Some((_, _, name)) if *name != candidate.backend.name => return Err(ambiguous()),
                         Some(_) => {}
                         None => {
-                            let place = Place { route: route_index, rule: rule_index };
+                            let place = Place {
+                                route: route_index,
+                                rule: rule_index,
+                            };
                             found = Some((place, index, &candidate.backend.name));
                         }
                     }
@@ -133,7 +166,12 @@ impl Exchange {
         let route = self.snapshot.routes.get(place.route);
         let by_route = route.and_then(|route| route.refuse.as_ref());
         match by_route {
-            Some(reason) => Err(Refusal::new(503, "route_not_served", ErrorClass::Config, reason.clone())),
+            Some(reason) => Err(Refusal::new(
+                503,
+                "route_not_served",
+                ErrorClass::Config,
+                reason.clone(),
+            )),
             None => Ok(()),
         }
     }
@@ -162,7 +200,12 @@ impl Exchange {
     }
 
     /// Sends an attempt to a candidate. `Err`: nothing was sent.
-    pub(super) fn attempt(&mut self, index: usize, inputs: Inputs<'_>, effects: &mut Effects) -> Result<(), Refusal> {
+    pub(super) fn attempt(
+        &mut self,
+        index: usize,
+        inputs: Inputs<'_>,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
         let snapshot = Arc::clone(&self.snapshot);
         let candidate = self
             .place
@@ -171,12 +214,16 @@ impl Exchange {
             .ok_or_else(|| internal("the candidate is gone"))?;
         let permit = match candidate.backend.max_concurrent {
             None => None,
-            Some(limit) => {
-                Some(self.shared.backend(&candidate.backend.name, limit).ok_or_else(|| backend_busy(&candidate.backend.name))?)
-            }
+            Some(limit) => Some(
+                self.shared
+                    .backend(&candidate.backend.name, limit)
+                    .ok_or_else(|| backend_busy(&candidate.backend.name))?,
+            ),
         };
         let prepared = self.prepare(candidate, inputs)?;
-        let number = self.record.as_ref().map_or(0, |record| u32::try_from(record.attempts.len()).unwrap_or(u32::MAX));
+        let number = self.record.as_ref().map_or(0, |record| {
+            u32::try_from(record.attempts.len()).unwrap_or(u32::MAX)
+        });
         let timeouts = candidate.timeouts;
         if let Some(record) = &mut self.record {
             record.backend = Some(Arc::clone(&candidate.backend.name));
@@ -188,7 +235,9 @@ impl Exchange {
                 model: prepared.model,
                 status: None,
                 failure: None,
-                started: self.started.map_or(Duration::ZERO, |start| inputs.now.saturating_duration_since(start)),
+                started: self.started.map_or(Duration::ZERO, |start| {
+                    inputs.now.saturating_duration_since(start)
+                }),
                 duration: Duration::ZERO,
             });
         }
@@ -210,25 +259,49 @@ impl Exchange {
         attempt.attempt = number;
         self.phase = Phase::Head;
         let stream = self.record.as_ref().is_some_and(|record| record.stream);
-        self.wait(inputs, if stream { timeouts.first_byte_stream } else { timeouts.first_byte }.duration());
+        self.wait(
+            inputs,
+            if stream {
+                timeouts.first_byte_stream
+            } else {
+                timeouts.first_byte
+            }
+            .duration(),
+        );
         effects.push(Effect::Attempt(attempt));
         Ok(())
     }
 
     fn prepare(&self, candidate: &Candidate, inputs: Inputs<'_>) -> Result<Prepared, Refusal> {
         let backend = &candidate.backend;
-        let (Some(operation), Some(request)) = (self.operation, &self.request) else { return Err(internal("no request")) };
-        let how = service(backend.schema.name, operation).ok_or_else(|| internal("the backend cannot serve the operation"))?;
+        let (Some(operation), Some(request)) = (self.operation, &self.request) else {
+            return Err(internal("no request"));
+        };
+        let how = service(backend.schema.name, operation)
+            .ok_or_else(|| internal("the backend cannot serve the operation"))?;
         let translated = matches!(how, Service::Translate(_));
         let passthrough = backend.auth == BackendAuth::Passthrough;
         let mut headers = headers::request(&request.headers, backend.schema.name, translated, passthrough);
-        let model = candidate.model.as_deref().or(self.model.as_deref()).unwrap_or_default();
+        let model = candidate
+            .model
+            .as_deref()
+            .or(self.model.as_deref())
+            .unwrap_or_default();
         let stream = self.inbound.as_ref().is_some_and(|inbound| inbound.stream());
         let outgoing = match &self.inbound {
             None => Outgoing::default(),
             Some(inbound) => inbound
-                .prepare(PrepareInputs { service: how, model, quirks: backend.quirks })
-                .map_err(|error| Refusal { error, class: ErrorClass::Caller, retry_after: None, allow: None })?,
+                .prepare(PrepareInputs {
+                    service: how,
+                    model,
+                    quirks: backend.quirks,
+                })
+                .map_err(|error| Refusal {
+                    error,
+                    class: ErrorClass::Caller,
+                    retry_after: None,
+                    allow: None,
+                })?,
         };
         if self.strict && !outgoing.losses.is_empty() {
             return Err(strict_refusal(&outgoing, &backend.name));
@@ -246,7 +319,10 @@ impl Exchange {
         let is_json = self.inbound.as_ref().is_some_and(|inbound| inbound.is_json());
         let body = match (outgoing.body, is_json) {
             (Some(body), true) => AttemptBody::Whole(mutate::body(candidate, body).map_err(|detail| {
-                internal(&format!("the body mutation of backend {} failed: {detail}", backend.name))
+                internal(&format!(
+                    "the body mutation of backend {} failed: {detail}",
+                    backend.name
+                ))
             })?),
             (Some(body), false) => AttemptBody::Whole(body),
             (None, _) => AttemptBody::None,
@@ -278,7 +354,12 @@ impl Exchange {
     /// Nobody is left to try: the last failure becomes the answer.
     pub(super) fn give_up(&mut self, inputs: Inputs<'_>, effects: &mut Effects) {
         let refusal = self.last_failure.take().unwrap_or_else(|| {
-            Refusal::new(503, "no_backend", ErrorClass::Config, "The route has no backend with a weight above 0.")
+            Refusal::new(
+                503,
+                "no_backend",
+                ErrorClass::Config,
+                "The route has no backend with a weight above 0.",
+            )
         });
         self.refuse(refusal, inputs, effects);
     }
@@ -309,7 +390,11 @@ fn accept_encoding(headers: &mut HeaderMap, request: &crate::event::RequestHead,
 }
 
 fn remove_client_key(headers: &mut HeaderMap) {
-    for name in [header::AUTHORIZATION, HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")] {
+    for name in [
+        header::AUTHORIZATION,
+        HeaderName::from_static("x-api-key"),
+        HeaderName::from_static("api-key"),
+    ] {
         if headers.contains_key(&name) {
             headers.remove(name);
             return;
@@ -318,7 +403,12 @@ fn remove_client_key(headers: &mut HeaderMap) {
 }
 
 pub(super) fn internal(detail: &str) -> Refusal {
-    Refusal::new(500, "internal_error", ErrorClass::Internal, format!("The gateway failed: {detail}. Please report this."))
+    Refusal::new(
+        500,
+        "internal_error",
+        ErrorClass::Internal,
+        format!("The gateway failed: {detail}. Please report this."),
+    )
 }
 
 fn backend_busy(name: &str) -> Refusal {
@@ -341,7 +431,11 @@ fn ambiguous() -> Refusal {
 }
 
 fn unsupported(operation: Operation, model: &str, rule: &Rule) -> Refusal {
-    let mut schemas: Vec<&str> = rule.candidates.iter().map(|c| c.backend.schema.name.as_str()).collect();
+    let mut schemas: Vec<&str> = rule
+        .candidates
+        .iter()
+        .map(|c| c.backend.schema.name.as_str())
+        .collect();
     schemas.dedup();
     Refusal::new(
         400,

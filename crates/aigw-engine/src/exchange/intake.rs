@@ -20,7 +20,10 @@ impl Exchange {
         self.created = inputs.wall / 1_000;
         self.shape = ingress::shape(&head);
         self.record = Some(Box::new(new_record(&head, inputs, &self.snapshot.version)));
-        self.strict = head.headers.get("x-aigw-strict").is_some_and(|value| value == "true" || value == "1");
+        self.strict = head
+            .headers
+            .get("x-aigw-strict")
+            .is_some_and(|value| value == "true" || value == "1");
         let admitted = ingress::admit(&head, &self.snapshot, inputs.credentials);
         self.request = Some(head);
         match admitted {
@@ -32,7 +35,10 @@ impl Exchange {
                 let client = ingress::owner_name(&self.snapshot, self.key);
                 if let Some(record) = &mut self.record {
                     record.operation = admitted.operation.label();
-                    record.dialect = admitted.operation.conversation().map_or("", |dialect| dialect.as_str());
+                    record.dialect = admitted
+                        .operation
+                        .conversation()
+                        .map_or("", |dialect| dialect.as_str());
                     record.client = client;
                 }
                 self.begin(admitted.announced, inputs, effects);
@@ -119,13 +125,20 @@ impl Exchange {
             return;
         }
         self.deadline = None;
-        let (Some(operation), Some(head)) = (self.operation, &self.request) else { return };
+        let (Some(operation), Some(head)) = (self.operation, &self.request) else {
+            return;
+        };
         let body = join(std::mem::take(&mut self.intake.chunks));
         if let Some(record) = &mut self.record {
             record.request_bytes = body.len() as u64;
         }
         let held = body.len() as u64;
-        match ingress::read(operation, &head.headers, body, self.snapshot.limits.max_request_body) {
+        match ingress::read(
+            operation,
+            &head.headers,
+            body,
+            self.snapshot.limits.max_request_body,
+        ) {
             Err(refusal) => self.refuse(refusal, inputs, effects),
             Ok(inbound) => {
                 // A compressed body counts decoded.
@@ -141,7 +154,12 @@ impl Exchange {
 
     pub(super) fn take_body_failure(&mut self, message: &str, inputs: Inputs<'_>, effects: &mut Effects) {
         if matches!(self.phase, Phase::Body) {
-            let refusal = Refusal::new(400, "broken_body", ErrorClass::Caller, format!("The request body broke off: {message}."));
+            let refusal = Refusal::new(
+                400,
+                "broken_body",
+                ErrorClass::Caller,
+                format!("The request body broke off: {message}."),
+            );
             self.refuse_unread(refusal, inputs, effects);
         }
     }
@@ -159,7 +177,11 @@ impl Exchange {
     fn model_list(&self) -> Reply {
         let snapshot = Arc::clone(&self.snapshot);
         let (listener, host, anthropic) = match &self.request {
-            Some(head) => (head.listener.as_ref(), host_of(&head.authority), ingress::wants_anthropic(head)),
+            Some(head) => (
+                head.listener.as_ref(),
+                host_of(&head.authority),
+                ingress::wants_anthropic(head),
+            ),
             None => ("", String::new(), false),
         };
         let key = ingress::owner(&snapshot, self.key);
@@ -167,7 +189,12 @@ impl Exchange {
             let model = snapshot.aliases.get(name).map_or(name, String::as_str);
             ingress::key_allows(key, name, model)
         };
-        let viewer = Viewer { listener, host: &host, anthropic, allowed: &allowed };
+        let viewer = Viewer {
+            listener,
+            host: &host,
+            anthropic,
+            allowed: &allowed,
+        };
         let value = match &self.path_id {
             None => Some(models::list(&snapshot, viewer)),
             Some(id) => models::one(&snapshot, viewer, id),
@@ -180,12 +207,15 @@ impl Exchange {
                 error: None,
                 close: false,
             },
-            None => unknown_model(self.path_id.as_deref().unwrap_or_default()).reply(self.shape, self.request_id()),
+            None => unknown_model(self.path_id.as_deref().unwrap_or_default())
+                .reply(self.shape, self.request_id()),
         }
     }
 
     pub(super) fn request_id(&self) -> &str {
-        self.record.as_ref().map_or("", |record| record.request_id.as_str())
+        self.record
+            .as_ref()
+            .map_or("", |record| record.request_id.as_str())
     }
 }
 
@@ -226,7 +256,10 @@ fn join(mut chunks: Vec<Bytes>) -> Bytes {
 }
 
 fn new_record(head: &RequestHead, inputs: Inputs<'_>, version: &str) -> UsageRecord {
-    let given = head.headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    let given = head
+        .headers
+        .get("x-request-id")
+        .and_then(|value| value.to_str().ok());
     let request_id = match given {
         Some(id) if !id.is_empty() && id.len() <= 128 => id.to_owned(),
         _ => format!("req_{:012x}{:016x}", inputs.wall, inputs.entropy),

@@ -142,10 +142,16 @@ impl Exchange {
             Event::BodyEnd => self.take_body_end(inputs, effects),
             Event::BodyFailed(message) => self.take_body_failure(&message, inputs, effects),
             Event::ClientGone => self.take_client_gone(inputs, effects),
-            Event::UpstreamHead { attempt, status, headers } if self.is_current(attempt) => {
+            Event::UpstreamHead {
+                attempt,
+                status,
+                headers,
+            } if self.is_current(attempt) => {
                 self.take_head(status, &headers, inputs, effects);
             }
-            Event::UpstreamChunk { attempt, data } if self.is_current(attempt) => self.take_chunk(data, inputs, effects),
+            Event::UpstreamChunk { attempt, data } if self.is_current(attempt) => {
+                self.take_chunk(data, inputs, effects)
+            }
             Event::UpstreamEnd { attempt } if self.is_current(attempt) => self.take_end(inputs, effects),
             Event::UpstreamFailed { attempt, failure } if self.is_current(attempt) => {
                 self.take_failure(failure, inputs, effects);
@@ -172,7 +178,9 @@ impl Exchange {
     }
 
     fn is_current(&self, attempt: u32) -> bool {
-        self.current.as_ref().is_some_and(|current| current.number == attempt)
+        self.current
+            .as_ref()
+            .is_some_and(|current| current.number == attempt)
     }
 
     fn wait(&mut self, inputs: Inputs<'_>, span: Duration) {

@@ -57,7 +57,9 @@ impl Answer {
     pub fn new(inputs: AnswerInputs<'_>) -> Self {
         match inputs.service {
             Service::PassThrough => Self(Kind::Observed(observed::Observed::new(&inputs))),
-            Service::Translate(upstream) => Self(Kind::Translated(Box::new(translated::Translated::new(upstream, inputs)))),
+            Service::Translate(upstream) => Self(Kind::Translated(Box::new(translated::Translated::new(
+                upstream, inputs,
+            )))),
         }
     }
 
@@ -138,5 +140,8 @@ fn is_json(content_type: Option<&str>) -> bool {
 }
 
 fn essence(content_type: Option<&str>) -> &str {
-    content_type.and_then(|kind| kind.split(';').next()).map(str::trim).unwrap_or_default()
+    content_type
+        .and_then(|kind| kind.split(';').next())
+        .map(str::trim)
+        .unwrap_or_default()
 }

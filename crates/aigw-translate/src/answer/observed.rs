@@ -54,7 +54,13 @@ impl Observed {
         } else {
             Watch::Blind
         };
-        Self { operation: inputs.operation, watch, decompress, observation: Observation::default(), saw_content: false }
+        Self {
+            operation: inputs.operation,
+            watch,
+            decompress,
+            observation: Observation::default(),
+            saw_content: false,
+        }
     }
 
     pub(super) fn delivery(&self) -> Delivery {
@@ -80,7 +86,13 @@ impl Observed {
                 }
             }
         };
-        let Self { operation, watch, observation, saw_content, .. } = self;
+        let Self {
+            operation,
+            watch,
+            observation,
+            saw_content,
+            ..
+        } = self;
         let mut look = |frame: &sse::Frame<'_>| look(*operation, frame, observation, saw_content);
         match watch {
             Watch::Blind => {}
@@ -117,7 +129,13 @@ impl Observed {
     }
 
     pub(super) fn finish(&mut self, out: &mut Vec<Bytes>) -> bool {
-        let Self { operation, watch, observation, saw_content, .. } = self;
+        let Self {
+            operation,
+            watch,
+            observation,
+            saw_content,
+            ..
+        } = self;
         let mut look = |frame: &sse::Frame<'_>| look(*operation, frame, observation, saw_content);
         match watch {
             Watch::Blind => return true,
@@ -168,8 +186,15 @@ impl Observed {
     }
 }
 
-fn look(operation: Operation, frame: &sse::Frame<'_>, observation: &mut Observation, saw_content: &mut bool) -> FrameRole {
-    let Some(data) = frame.data else { return FrameRole::Other };
+fn look(
+    operation: Operation,
+    frame: &sse::Frame<'_>,
+    observation: &mut Observation,
+    saw_content: &mut bool,
+) -> FrameRole {
+    let Some(data) = frame.data else {
+        return FrameRole::Other;
+    };
     let role = observe_frame(operation, frame.event.as_deref(), data, observation);
     *saw_content |= role == FrameRole::Content;
     role

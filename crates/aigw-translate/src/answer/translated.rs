@@ -46,7 +46,10 @@ struct Stream {
 
 impl fmt::Debug for Translated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Translated").field("status", &self.status).field("observation", &self.observation).finish_non_exhaustive()
+        f.debug_struct("Translated")
+            .field("status", &self.status)
+            .field("observation", &self.observation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -110,7 +113,9 @@ impl Translated {
         let data: &[u8] = match &mut self.decompress {
             None => data,
             Some(decoder) => {
-                decoder.push(data, &mut plain).map_err(|error| error.to_string())?;
+                decoder
+                    .push(data, &mut plain)
+                    .map_err(|error| error.to_string())?;
                 &plain
             }
         };
@@ -126,7 +131,9 @@ impl Translated {
                 let mut frames = stream.frames.push(data);
                 while let Some(frame) = frames.next().map_err(|error| error.to_string())? {
                     let Some(data) = frame.data else { continue };
-                    stream.decoder.frame(frame.event.as_deref(), data, &mut stream.events)?;
+                    stream
+                        .decoder
+                        .frame(frame.event.as_deref(), data, &mut stream.events)?;
                     for event in stream.events.drain(..) {
                         stream.ended |= matches!(event, Event::End);
                         note(&event, &mut self.observation, &mut self.saw_content);
@@ -152,7 +159,9 @@ impl Translated {
                 let mut bytes = Vec::new();
                 if let Some(tail) = stream.frames.finish().filter(|tail| tail.whole) {
                     if let Some(data) = tail.frame.data {
-                        stream.decoder.frame(tail.frame.event.as_deref(), data, &mut stream.events)?;
+                        stream
+                            .decoder
+                            .frame(tail.frame.event.as_deref(), data, &mut stream.events)?;
                     }
                 }
                 let complete = stream.decoder.finish(&mut stream.events);
@@ -173,7 +182,9 @@ impl Translated {
     }
 
     fn finish_whole(&mut self, whole: &[u8], out: &mut Vec<Bytes>) -> Result<(), String> {
-        let (Some(client), Some(upstream)) = (self.client, self.upstream) else { return Err("the dialect is not built".into()) };
+        let (Some(client), Some(upstream)) = (self.client, self.upstream) else {
+            return Err("the dialect is not built".into());
+        };
         if self.status >= 300 {
             let error = upstream.decode_error(self.status, whole);
             out.push(Bytes::from(client.encode_error(&error)));
@@ -185,8 +196,11 @@ impl Translated {
         self.observation.model.clone_from(&response.model);
         self.observation.id.clone_from(&response.id);
         self.observation.complete = true;
-        self.observation.finish =
-            response.candidates.first().and_then(|candidate| candidate.finish.as_ref()).map(|finish| finish.reason.as_str().to_owned());
+        self.observation.finish = response
+            .candidates
+            .first()
+            .and_then(|candidate| candidate.finish.as_ref())
+            .map(|finish| finish.reason.as_str().to_owned());
         let bytes = if self.wants_stream {
             self.saw_content = true;
             as_stream(client, response, &self.context, &mut self.losses)
@@ -221,7 +235,12 @@ impl Translated {
 }
 
 /// A client that asked for a stream gets one, though the upstream answered in one piece.
-fn as_stream(client: &dyn Dialect, response: Response, context: &ReplyContext, losses: &mut Losses) -> Vec<u8> {
+fn as_stream(
+    client: &dyn Dialect,
+    response: Response,
+    context: &ReplyContext,
+    losses: &mut Losses,
+) -> Vec<u8> {
     let mut encoder = client.stream_encoder(context);
     let mut out = Vec::new();
     for event in response.into_events() {
@@ -238,10 +257,15 @@ fn note(event: &Event, observation: &mut Observation, saw_content: &mut bool) {
             observation.model.clone_from(model);
         }
         Event::Delta { .. } => *saw_content = true,
-        Event::BlockStart { kind: BlockKind::ToolCall { .. } | BlockKind::Redacted { .. }, .. } => *saw_content = true,
+        Event::BlockStart {
+            kind: BlockKind::ToolCall { .. } | BlockKind::Redacted { .. },
+            ..
+        } => *saw_content = true,
         Event::Usage(usage) => observation.usage.merge(usage),
         Event::Finish { finish, .. } => {
-            observation.finish.get_or_insert_with(|| finish.reason.as_str().to_owned());
+            observation
+                .finish
+                .get_or_insert_with(|| finish.reason.as_str().to_owned());
         }
         Event::Error(error) => observation.error = Some(error.clone()),
         Event::End => observation.complete = true,

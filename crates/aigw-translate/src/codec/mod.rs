@@ -1,3 +1,6 @@
 //! Turns bytes into frames and back; knows no provider, and any cut of the input gives the same frames.
 
 pub mod sse;
+
+pub mod encoding;
+pub mod multipart;

@@ -26,8 +26,21 @@ impl FinishReason {
 impl Response {
     /// The events of a stream with this answer's content, one delta a block.
     pub fn into_events(self) -> Vec<Event> {
-        let Self { id, model, created, candidates, usage, extra, .. } = self;
-        let mut events = vec![Event::Start { id, model, created, extra }];
+        let Self {
+            id,
+            model,
+            created,
+            candidates,
+            usage,
+            extra,
+            ..
+        } = self;
+        let mut events = vec![Event::Start {
+            id,
+            model,
+            created,
+            extra,
+        }];
         if !usage.is_empty() {
             events.push(Event::Usage(usage));
         }
@@ -50,8 +63,17 @@ fn unfold(piece: Block, candidate: u32, block: u32, events: &mut Vec<Event>) {
     let (kind, deltas) = split(part);
     let Some(kind) = kind else { return };
     let extra = if extra.is_empty() { Extra::none() } else { extra };
-    events.push(Event::BlockStart { candidate, block, kind, extra });
-    events.extend(deltas.into_iter().map(|delta| Event::Delta { candidate, block, delta }));
+    events.push(Event::BlockStart {
+        candidate,
+        block,
+        kind,
+        extra,
+    });
+    events.extend(deltas.into_iter().map(|delta| Event::Delta {
+        candidate,
+        block,
+        delta,
+    }));
     events.push(Event::BlockStop { candidate, block });
 }
 
@@ -72,7 +94,12 @@ fn split(part: Part) -> (Option<BlockKind>, Vec<Delta>) {
             }
         },
         Part::ToolCall(call) => {
-            let kind = BlockKind::ToolCall { id: call.id, name: call.name, custom: call.custom, signature: call.signature };
+            let kind = BlockKind::ToolCall {
+                id: call.id,
+                name: call.name,
+                custom: call.custom,
+                signature: call.signature,
+            };
             (Some(kind), vec![Delta::Arguments(call.arguments)])
         }
         Part::Media(media) => (Some(BlockKind::Media(media)), Vec::new()),

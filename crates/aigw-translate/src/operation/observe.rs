@@ -19,7 +19,12 @@ pub fn observe_body(operation: Operation, body: &[u8], observation: &mut Observa
 }
 
 /// Looks at one event of a stream.
-pub fn observe_frame(operation: Operation, event: Option<&str>, data: &[u8], observation: &mut Observation) -> FrameRole {
+pub fn observe_frame(
+    operation: Operation,
+    event: Option<&str>,
+    data: &[u8],
+    observation: &mut Observation,
+) -> FrameRole {
     match operation.conversation().and_then(dialect::find) {
         Some(dialect) => dialect.observe_frame(event, data, observation),
         // Legacy completions stream like chat.
@@ -101,7 +106,9 @@ impl Answer<'_> {
         if let Some(model) = self.model {
             observation.model = Some(model.into_owned());
         }
-        let counts = self.usage.or_else(|| self.meta.and_then(|meta| meta.billed_units));
+        let counts = self
+            .usage
+            .or_else(|| self.meta.and_then(|meta| meta.billed_units));
         if let Some(counts) = counts {
             observation.usage.merge(&counts.usage());
         }
@@ -128,7 +135,11 @@ impl Counts {
 /// A count of tokens is never negative nor near 2^53.
 fn whole(value: Option<f64>) -> Option<u64> {
     let value = value.filter(|value| value.is_finite() && *value >= 0.0 && *value < 9e15)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the range was checked"
+    )]
     Some(value as u64)
 }
 
@@ -139,23 +150,46 @@ mod tests {
     #[test]
     fn usage_is_found_under_every_name() {
         let mut seen = Observation::default();
-        observe_body(Operation::Embeddings, br#"{"model":"m","usage":{"prompt_tokens":7,"total_tokens":7}}"#, &mut seen);
-        assert_eq!((seen.usage.input, seen.usage.total, seen.model.as_deref()), (Some(7), Some(7), Some("m")));
+        observe_body(
+            Operation::Embeddings,
+            br#"{"model":"m","usage":{"prompt_tokens":7,"total_tokens":7}}"#,
+            &mut seen,
+        );
+        assert_eq!(
+            (seen.usage.input, seen.usage.total, seen.model.as_deref()),
+            (Some(7), Some(7), Some("m"))
+        );
         let mut seen = Observation::default();
         let event = br#"{"type":"response.completed","response":{"id":"r","model":"m","usage":{"input_tokens":5,"output_tokens":3,
             "input_tokens_details":{"cached_tokens":2},"output_tokens_details":{"reasoning_tokens":1}}}}"#;
         observe_frame(Operation::Responses, Some("response.completed"), event, &mut seen);
-        assert_eq!((seen.usage.input, seen.usage.output, seen.usage.cache_read, seen.usage.reasoning), (Some(5), Some(3), Some(2), Some(1)));
+        assert_eq!(
+            (
+                seen.usage.input,
+                seen.usage.output,
+                seen.usage.cache_read,
+                seen.usage.reasoning
+            ),
+            (Some(5), Some(3), Some(2), Some(1))
+        );
         assert_eq!(seen.id.as_deref(), Some("r"));
         let mut seen = Observation::default();
-        observe_body(Operation::Rerank, br#"{"results":[],"meta":{"billed_units":{"input_tokens":4.0}}}"#, &mut seen);
+        observe_body(
+            Operation::Rerank,
+            br#"{"results":[],"meta":{"billed_units":{"input_tokens":4.0}}}"#,
+            &mut seen,
+        );
         assert_eq!(seen.usage.input, Some(4));
     }
 
     #[test]
     fn an_answer_of_another_shape_tells_nothing() {
         let mut seen = Observation::default();
-        observe_body(Operation::AudioTranscriptions, br#"{"text":"hello","usage":"none"}"#, &mut seen);
+        observe_body(
+            Operation::AudioTranscriptions,
+            br#"{"text":"hello","usage":"none"}"#,
+            &mut seen,
+        );
         observe_body(Operation::Embeddings, b"[]", &mut seen);
         assert_eq!(seen, Observation::default());
     }
