@@ -1,5 +1,12 @@
 //! `peek` and `patch` against serde_json.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may fail the test"
+)]
+
 use aigw_translate::json::{Edit, PeekError, Value, literal, patch, patch_peeked, peek, quote};
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};

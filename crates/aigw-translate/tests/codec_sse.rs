@@ -1,5 +1,12 @@
 //! Server-sent events: what the standard says, and the same for any cut of the input.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may fail the test"
+)]
+
 use aigw_translate::codec::sse::{Decoder, Frame, Sieve, TooLarge, write_comment, write_event};
 use bytes::Bytes;
 use proptest::prelude::*;
