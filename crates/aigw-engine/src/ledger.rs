@@ -38,6 +38,20 @@ pub enum ErrorClass {
     Internal,
 }
 
+impl ErrorClass {
+    /// The metric label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Denied => "denied",
+            Self::Config => "config",
+            Self::Credential => "credential",
+            Self::Upstream => "upstream",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// One attempt.
 #[derive(Clone, Debug, Serialize)]
 pub struct AttemptRecord {
@@ -156,4 +170,46 @@ fn usage<S: serde::Serializer>(value: &Usage, serializer: S) -> Result<S::Ok, S:
         }
     }
     map.end()
+}
+
+/// Milliseconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`, with `.mmm` where there is a fraction (days to civil date after Howard
+/// Hinnant's algorithm).
+pub fn rfc3339(millis: u64) -> String {
+    let (seconds, fraction) = (millis / 1_000, millis % 1_000);
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let fraction = if fraction == 0 {
+        String::new()
+    } else {
+        format!(".{fraction:03}")
+    };
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}{fraction}Z",
+        rest / 3_600,
+        rest / 60 % 60,
+        rest % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rfc3339;
+
+    #[test]
+    fn dates_are_civil() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(951_782_400_000), "2000-02-29T00:00:00Z");
+        assert_eq!(rfc3339(1_795_000_000_123), "2026-11-18T11:06:40.123Z");
+    }
 }

@@ -21,5 +21,5 @@ mod shared;
 pub use effect::{Attempt, AttemptBody, Effect, Effects, ResponseHead};
 pub use event::{Event, Failure, FailureKind, Inputs, RequestHead};
 pub use exchange::Exchange;
-pub use ledger::{AttemptRecord, ErrorClass, Outcome, UsageRecord};
+pub use ledger::{AttemptRecord, ErrorClass, Outcome, UsageRecord, rfc3339};
 pub use shared::{Permit, Shared};

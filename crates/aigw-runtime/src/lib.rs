@@ -1,5 +1,9 @@
 //! What every host of a process shares: the live snapshot, telemetry, sources and the admin port.
 
+mod admin;
 mod live;
+mod telemetry;
 
+pub use admin::admin;
 pub use live::{Gateway, Live, Sink};
+pub use telemetry::{LogFormat, Metrics, Telemetry};

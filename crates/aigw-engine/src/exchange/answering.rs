@@ -162,10 +162,10 @@ impl Exchange {
     /// Every answer carries the request's id.
     pub(super) fn name_request(&self, headers: &mut HeaderMap) {
         let name = HeaderName::from_static("x-request-id");
-        if !headers.contains_key(&name) {
-            if let Ok(value) = HeaderValue::try_from(self.request_id()) {
-                headers.insert(name, value);
-            }
+        if !headers.contains_key(&name)
+            && let Ok(value) = HeaderValue::try_from(self.request_id())
+        {
+            headers.insert(name, value);
         }
     }
 
@@ -206,10 +206,11 @@ impl Exchange {
 
     fn note_first_token(&mut self, inputs: Inputs<'_>) {
         let started = self.started;
-        if let Some(record) = &mut self.record {
-            if record.stream && record.first_token.is_none() {
-                record.first_token = started.map(|start| inputs.now.saturating_duration_since(start));
-            }
+        if let Some(record) = &mut self.record
+            && record.stream
+            && record.first_token.is_none()
+        {
+            record.first_token = started.map(|start| inputs.now.saturating_duration_since(start));
         }
     }
 

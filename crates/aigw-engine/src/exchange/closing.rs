@@ -85,11 +85,11 @@ impl Exchange {
         let Some(started) = self.current.as_ref().map(|current| current.started) else {
             return;
         };
-        if let Some(attempt) = self.record.as_mut().and_then(|record| record.attempts.last_mut()) {
-            if attempt.failure.is_none() {
-                attempt.failure = failure;
-                attempt.duration = inputs.now.saturating_duration_since(started);
-            }
+        if let Some(attempt) = self.record.as_mut().and_then(|record| record.attempts.last_mut())
+            && attempt.failure.is_none()
+        {
+            attempt.failure = failure;
+            attempt.duration = inputs.now.saturating_duration_since(started);
         }
     }
 

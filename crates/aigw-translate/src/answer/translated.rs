@@ -157,12 +157,12 @@ impl Translated {
         match &mut self.body {
             Body::Stream(stream) => {
                 let mut bytes = Vec::new();
-                if let Some(tail) = stream.frames.finish().filter(|tail| tail.whole) {
-                    if let Some(data) = tail.frame.data {
-                        stream
-                            .decoder
-                            .frame(tail.frame.event.as_deref(), data, &mut stream.events)?;
-                    }
+                if let Some(tail) = stream.frames.finish().filter(|tail| tail.whole)
+                    && let Some(data) = tail.frame.data
+                {
+                    stream
+                        .decoder
+                        .frame(tail.frame.event.as_deref(), data, &mut stream.events)?;
                 }
                 let complete = stream.decoder.finish(&mut stream.events);
                 for event in stream.events.drain(..) {

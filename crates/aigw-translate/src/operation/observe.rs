@@ -36,10 +36,10 @@ pub fn observe_frame(
 /// Events of the Responses API (`response.completed` carries the whole answer) and of audio streams (`transcript.text.done`
 /// carries `usage`). See <https://platform.openai.com/docs/api-reference/responses-streaming>.
 fn generic_frame(event: Option<&str>, data: &[u8], observation: &mut Observation) -> FrameRole {
-    if memchr::memmem::find(data, b"\"usage\"").is_some() {
-        if let Ok(answer) = serde_json::from_slice::<Answer<'_>>(data) {
-            answer.note(observation);
-        }
+    if memchr::memmem::find(data, b"\"usage\"").is_some()
+        && let Ok(answer) = serde_json::from_slice::<Answer<'_>>(data)
+    {
+        answer.note(observation);
     }
     match event {
         Some(name) if name.ends_with(".delta") => FrameRole::Content,
