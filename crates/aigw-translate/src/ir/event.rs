@@ -2,7 +2,7 @@
 //!
 //! Order that decoders keep and encoders may rely on: one [`Event::Start`]; then for each block one [`Event::BlockStart`],
 //! any number of [`Event::Delta`] and one [`Event::BlockStop`] (blocks of one candidate never interleave; blocks of several
-//! candidates may); a [`Event::Finish`] a candidate; [`Event::Usage`] any time, cumulative; one [`Event::End`] last.
+//! candidates may); a [`Event::Finish`] a candidate; [`Event::Usage`] any time, even before the start, cumulative; one [`Event::End`] last.
 //! [`Event::Error`] may come instead of the rest. `block` counts from 0 within a candidate in order of start.
 
 use super::error::Error;
