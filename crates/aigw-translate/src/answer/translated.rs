@@ -149,11 +149,7 @@ impl Translated {
     }
 
     pub(super) fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<bool, String> {
-        if let Some(decoder) = &mut self.decompress {
-            let mut rest = Vec::new();
-            // A compressed body that was cut shows in what is missing below.
-            let _ = decoder.finish(&mut rest);
-        }
+        // A compressed body that was cut shows in what is missing below.
         match &mut self.body {
             Body::Stream(stream) => {
                 let mut bytes = Vec::new();
