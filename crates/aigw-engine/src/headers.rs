@@ -126,7 +126,7 @@ pub(crate) fn response(upstream: &HeaderMap, translated: bool) -> HeaderMap {
             && !RESPONSE_PRIVATE.contains(&text)
             && !is_reserved(text)
             && !text.starts_with("access-control-")
-            && !(translated && !survives_translation(text))
+            && (!translated || survives_translation(text))
             && !dropped.iter().any(|other| other == text);
         if keeps {
             out.append(name.clone(), value.clone());
