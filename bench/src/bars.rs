@@ -1,0 +1,256 @@
+//! The bars the gateway has to meet, judged on medians over rounds.
+
+use serde::Serialize;
+
+use crate::case;
+use crate::payload::EVENTS;
+use crate::run::{Cell, FirstToken, Run};
+use crate::statistics::{Spread, ratio};
+use crate::subject::Kind;
+
+/// One requirement and what was measured of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Bar {
+    /// What is judged.
+    pub what: String,
+    /// In which unit.
+    pub unit: &'static str,
+    /// The measured median and its spread over rounds; `None` where it was not measured.
+    pub measured: Option<Spread>,
+    /// The median may be at most this.
+    pub limit: f64,
+    /// What it should be.
+    pub aim: Option<f64>,
+    /// `None` where it was not measured.
+    pub pass: Option<bool>,
+}
+
+impl Bar {
+    fn new(what: String, unit: &'static str, measured: Option<Spread>, limit: f64, aim: Option<f64>) -> Self {
+        Self {
+            what,
+            unit,
+            measured,
+            limit,
+            aim,
+            pass: measured.map(|spread| spread.median <= limit),
+        }
+    }
+}
+
+/// Judges a run.
+pub fn judge(run: &Run) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    for name in [case::CHAT_1K, case::CHAT_16K, case::SSE] {
+        let measured = cpu_ratio(run, name, Kind::Aigw, Kind::Forward);
+        bars.push(Bar::new(
+            format!("{name}: CPU over forward"),
+            "×",
+            measured,
+            1.5,
+            Some(1.25),
+        ));
+    }
+    for name in [case::CHAT_TRANSLATED, case::SSE_TRANSLATED] {
+        let measured = cpu_ratio(run, name, Kind::Aigw, Kind::Rewrite);
+        bars.push(Bar::new(
+            format!("{name}: CPU over rewrite"),
+            "×",
+            measured,
+            2.0,
+            Some(1.6),
+        ));
+    }
+    for name in [case::SSE_TRANSLATED, case::SSE_TRANSLATED_BURST] {
+        let what = format!("{name}: CPU over forward, an event");
+        bars.push(Bar::new(what, "µs", event_cost(run, name, Kind::Aigw), 5.0, None));
+    }
+    for name in [case::SSE, case::SSE_TRANSLATED] {
+        let p50 = first_token_added(run, name, Kind::Aigw, |token| token.p50_us);
+        let p99 = first_token_added(run, name, Kind::Aigw, |token| token.p99_us);
+        bars.push(Bar::new(
+            format!("{name}: first token over direct, p50"),
+            "µs",
+            p50,
+            100.0,
+            None,
+        ));
+        bars.push(Bar::new(
+            format!("{name}: first token over direct, p99"),
+            "µs",
+            p99,
+            300.0,
+            None,
+        ));
+    }
+    let idle = run.memory.iter().filter(|memory| memory.subject == Kind::Aigw);
+    let idle = Spread::over(idle.map(|memory| memory.idle_kib as f64 / 1024.0));
+    bars.push(Bar::new("idle memory".to_owned(), "MiB", idle, 20.0, Some(15.0)));
+    bars
+}
+
+/// CPU time a request of one subject over another's, round by round.
+pub fn cpu_ratio(run: &Run, case: &str, subject: Kind, base: Kind) -> Option<Spread> {
+    Spread::over(pairs(run, case, subject, base).filter_map(|(a, b)| ratio(a.cpu_us, b.cpu_us)))
+}
+
+/// Throughput of one subject over another's, round by round.
+pub fn throughput_ratio(run: &Run, case: &str, subject: Kind, base: Kind) -> Option<Spread> {
+    let ratio = |(a, b): (&Cell, &Cell)| ratio(Some(a.throughput), Some(b.throughput));
+    Spread::over(pairs(run, case, subject, base).filter_map(ratio))
+}
+
+/// CPU time that a subject spends on one event beyond what `forward` does on the same stream, microseconds.
+pub fn event_cost(run: &Run, case: &str, subject: Kind) -> Option<Spread> {
+    let cost = |(a, b): (&Cell, &Cell)| Some((a.cpu_us? - b.cpu_us?) / EVENTS as f64);
+    Spread::over(pairs(run, case, subject, Kind::Forward).filter_map(cost))
+}
+
+/// What a subject adds to a quantile of the time to first token, round by round, microseconds.
+pub fn first_token_added(
+    run: &Run,
+    case: &str,
+    subject: Kind,
+    quantile: impl Fn(&FirstToken) -> f64,
+) -> Option<Spread> {
+    let of = |kind: Kind| {
+        run.first_tokens
+            .iter()
+            .filter(move |token| token.case == case && token.subject == kind)
+    };
+    let added = |token: &FirstToken| {
+        let direct = of(Kind::Direct).find(|direct| direct.round == token.round)?;
+        Some(quantile(token) - quantile(direct))
+    };
+    Spread::over(of(subject).filter_map(added))
+}
+
+fn pairs<'a>(
+    run: &'a Run,
+    case: &'a str,
+    subject: Kind,
+    base: Kind,
+) -> impl Iterator<Item = (&'a Cell, &'a Cell)> {
+    let of = move |kind: Kind| {
+        run.cells
+            .iter()
+            .filter(move |cell| cell.case == case && cell.subject == kind)
+    };
+    of(subject).filter_map(move |cell| Some((cell, of(base).find(|base| base.round == cell.round)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{event_cost, first_token_added, judge};
+    use crate::case;
+    use crate::run::{Cell, FirstToken, Footprint, Machine, Run};
+    use crate::settings::Settings;
+    use crate::statistics::Spread;
+    use crate::subject::Kind;
+
+    fn cell(case: &'static str, subject: Kind, round: u32, cpu_us: f64) -> Cell {
+        Cell {
+            case,
+            subject,
+            round,
+            requests: 1,
+            throughput: 1.0,
+            p50_us: 1.0,
+            p99_us: 1.0,
+            cpu_us: Some(cpu_us),
+        }
+    }
+
+    fn run(cells: Vec<Cell>) -> Run {
+        let token = |subject, round, p50_us| FirstToken {
+            case: case::SSE,
+            subject,
+            round,
+            p50_us,
+            p99_us: 900.0,
+        };
+        Run {
+            machine: Machine {
+                processor: "P".to_owned(),
+                cores: 2,
+                kernel: "K".to_owned(),
+            },
+            settings: Settings {
+                effort: "full",
+                rounds: 3,
+                slice_seconds: Some(1.0),
+                connections: 16,
+                workers: 2,
+                one_in_flight: 10,
+            },
+            cells,
+            first_tokens: vec![
+                token(Kind::Direct, 0, 100.0),
+                token(Kind::Direct, 1, 200.0),
+                token(Kind::Aigw, 1, 280.0),
+                token(Kind::Aigw, 0, 190.0),
+            ],
+            memory: vec![Footprint {
+                subject: Kind::Aigw,
+                idle_kib: 21 * 1024,
+                peak_kib: 0,
+            }],
+        }
+    }
+
+    fn verdict(run: &Run, what: &str) -> (Option<f64>, Option<bool>) {
+        let bars = judge(run);
+        let bar = bars.iter().find(|bar| bar.what == what).unwrap();
+        (bar.measured.map(|spread| spread.median), bar.pass)
+    }
+
+    #[test]
+    fn ratios_are_taken_within_a_round_and_the_median_is_judged() {
+        let forward = [10.0, 20.0, 40.0].into_iter().enumerate();
+        let forward = forward.map(|(n, cpu)| cell(case::CHAT_1K, Kind::Forward, n as u32, cpu));
+        let aigw = [14.0, 32.0, 48.0].into_iter().enumerate();
+        let aigw = aigw.map(|(n, cpu)| cell(case::CHAT_1K, Kind::Aigw, n as u32, cpu));
+        let run = run(forward.chain(aigw).collect());
+        assert_eq!(
+            verdict(&run, "chat-1k: CPU over forward"),
+            (Some(1.4), Some(true))
+        );
+        assert_eq!(verdict(&run, "chat-16k: CPU over forward"), (None, None));
+        assert_eq!(verdict(&run, "idle memory"), (Some(21.0), Some(false)));
+    }
+
+    #[test]
+    fn an_event_costs_the_difference_to_forward_over_64() {
+        let run = run(vec![
+            cell(case::SSE_TRANSLATED, Kind::Forward, 0, 100.0),
+            cell(case::SSE_TRANSLATED, Kind::Aigw, 0, 740.0),
+        ]);
+        let cost = event_cost(&run, case::SSE_TRANSLATED, Kind::Aigw);
+        assert_eq!(
+            cost,
+            Some(Spread {
+                median: 10.0,
+                min: 10.0,
+                max: 10.0
+            })
+        );
+        assert_eq!(
+            verdict(&run, "sse-64-translated: CPU over forward, an event"),
+            (Some(10.0), Some(false))
+        );
+    }
+
+    #[test]
+    fn first_token_is_compared_with_direct_of_the_same_round() {
+        let run = run(Vec::new());
+        let added = first_token_added(&run, case::SSE, Kind::Aigw, |token| token.p50_us);
+        assert_eq!(
+            added,
+            Some(Spread {
+                median: 85.0,
+                min: 80.0,
+                max: 90.0
+            })
+        );
+    }
+}

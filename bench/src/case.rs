@@ -1,0 +1,183 @@
+//! The cases that are measured, and what each subject is sent and must answer.
+
+use bytes::Bytes;
+
+use crate::expect::Expect;
+use crate::payload::{
+    Ask, LARGE, Pace, SMALL, anthropic_answer, anthropic_events, anthropic_stream_text, joined,
+    openai_answer, openai_events, openai_request,
+};
+
+/// The OpenAI path; the gateway is always called there.
+const CHAT: &str = "/v1/chat/completions";
+/// The Anthropic path. Where the gateway translates, the other subjects send the same request here and so
+/// carry the very bytes that the gateway is given by its upstream.
+const MESSAGES: &str = "/v1/messages";
+
+/// What is sent to one kind of subject, and what must come back.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Path of the request.
+    pub path: &'static str,
+    /// Body of the request.
+    pub body: Bytes,
+    /// The answer.
+    pub expect: Expect,
+}
+
+/// One thing that is measured.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Short name, in tables and JSON.
+    pub name: &'static str,
+    /// What it is.
+    pub title: &'static str,
+    /// How a subject that does not translate is called.
+    pub plain: Call,
+    /// How the gateway is called.
+    pub gateway: Call,
+}
+
+/// Pass-through, 1 KiB.
+pub const CHAT_1K: &str = "chat-1k";
+/// Pass-through, 16 KiB.
+pub const CHAT_16K: &str = "chat-16k";
+/// Translated, 1 KiB.
+pub const CHAT_TRANSLATED: &str = "chat-translated";
+/// Pass-through stream.
+pub const SSE: &str = "sse-64";
+/// Translated stream.
+pub const SSE_TRANSLATED: &str = "sse-64-translated";
+/// Pass-through stream that comes in one write.
+pub const SSE_BURST: &str = "sse-64-burst";
+/// Translated stream that comes in one write.
+pub const SSE_TRANSLATED_BURST: &str = "sse-64-burst-translated";
+
+/// The cases of which throughput, latency and CPU time are measured, in the order they are run.
+pub fn all() -> Vec<Case> {
+    vec![
+        pass_through(
+            CHAT_1K,
+            "pass-through chat, 1 KiB each way",
+            chat(SMALL),
+            openai_answer(SMALL).body,
+        ),
+        pass_through(
+            CHAT_16K,
+            "pass-through chat, 16 KiB each way",
+            chat(LARGE),
+            openai_answer(LARGE).body,
+        ),
+        translated(
+            CHAT_TRANSLATED,
+            "translated chat (OpenAI client, Anthropic upstream), 1 KiB each way",
+        ),
+        stream(
+            SSE,
+            "pass-through stream of 64 events, one write each",
+            Pace::Events,
+        ),
+        translated_stream(
+            SSE_TRANSLATED,
+            "translated stream of 64 events, one write each",
+            Pace::Events,
+        ),
+        stream(
+            SSE_BURST,
+            "pass-through stream of 64 events in one write",
+            Pace::Burst,
+        ),
+        translated_stream(
+            SSE_TRANSLATED_BURST,
+            "translated stream of 64 events in one write",
+            Pace::Burst,
+        ),
+    ]
+}
+
+/// The cases of which the time to first token is measured with one request in flight. What follows the first token
+/// comes a moment later, as a model's does: it must not compete with the first one for the machine's cores.
+pub fn first_token() -> Vec<Case> {
+    vec![
+        stream(SSE, "pass-through stream", Pace::FirstThenRest),
+        translated_stream(SSE_TRANSLATED, "translated stream", Pace::FirstThenRest),
+    ]
+}
+
+fn chat(size: usize) -> Ask {
+    Ask {
+        model: "gpt-bench",
+        size,
+        stream: None,
+    }
+}
+
+fn pass_through(name: &'static str, title: &'static str, ask: Ask, answer: Bytes) -> Case {
+    let call = Call {
+        path: CHAT,
+        body: openai_request(ask),
+        expect: Expect::Exact(answer),
+    };
+    Case {
+        name,
+        title,
+        plain: call.clone(),
+        gateway: call,
+    }
+}
+
+fn stream(name: &'static str, title: &'static str, pace: Pace) -> Case {
+    let ask = Ask {
+        stream: Some(pace),
+        ..chat(SMALL)
+    };
+    // The client asks for no usage. A gateway that asks the upstream for it must take that event out again.
+    pass_through(name, title, ask, joined(&openai_events(false)))
+}
+
+fn translated(name: &'static str, title: &'static str) -> Case {
+    let answer = anthropic_answer(SMALL);
+    let ask = Ask {
+        model: "claude-bench",
+        ..chat(SMALL)
+    };
+    let body = openai_request(ask);
+    Case {
+        name,
+        title,
+        plain: Call {
+            path: MESSAGES,
+            body: body.clone(),
+            expect: Expect::Exact(answer.body),
+        },
+        gateway: Call {
+            path: CHAT,
+            body,
+            expect: Expect::Completion(answer.text),
+        },
+    }
+}
+
+fn translated_stream(name: &'static str, title: &'static str, pace: Pace) -> Case {
+    let (text, deltas) = anthropic_stream_text();
+    let body = openai_request(Ask {
+        model: "claude-bench",
+        size: SMALL,
+        stream: Some(pace),
+    });
+    let upstream = Expect::Exact(joined(&anthropic_events()));
+    Case {
+        name,
+        title,
+        plain: Call {
+            path: MESSAGES,
+            body: body.clone(),
+            expect: upstream,
+        },
+        gateway: Call {
+            path: CHAT,
+            body,
+            expect: Expect::Stream { text, deltas },
+        },
+    }
+}

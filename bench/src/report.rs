@@ -1,0 +1,168 @@
+//! A run as Markdown.
+
+use std::fmt::{Display, Write};
+
+use crate::bars::{Bar, cpu_ratio, event_cost, first_token_added, throughput_ratio};
+use crate::case::{self, Case};
+use crate::run::{Cell, Run};
+use crate::statistics::Spread;
+use crate::subject::Kind;
+
+const SUBJECTS: [Kind; 4] = [Kind::Direct, Kind::Forward, Kind::Rewrite, Kind::Aigw];
+
+/// The whole report.
+pub fn markdown(run: &Run, bars: &[Bar]) -> String {
+    let mut out = String::new();
+    // Writing to a String does not fail.
+    let _ = write(&mut out, run, bars);
+    out
+}
+
+fn write(out: &mut String, run: &Run, bars: &[Bar]) -> std::fmt::Result {
+    let (machine, settings) = (&run.machine, &run.settings);
+    writeln!(
+        out,
+        "{}, {} cores, Linux {}.",
+        machine.processor, machine.cores, machine.kernel
+    )?;
+    let slice = settings
+        .slice_seconds
+        .map_or("a few requests".to_owned(), |seconds| format!("{seconds} s"));
+    writeln!(
+        out,
+        "Effort {}: {} rounds, slices of {slice}, {} connections, {} workers, {} requests a round with one in flight.",
+        settings.effort, settings.rounds, settings.connections, settings.workers, settings.one_in_flight,
+    )?;
+    writeln!(out, "Medians over rounds; [smallest–largest round].\n")?;
+    for case in case::all() {
+        if run.cells.iter().any(|cell| cell.case == case.name) {
+            case_table(out, run, &case)?;
+        }
+    }
+    first_token_table(out, run)?;
+    memory_table(out, run)?;
+    bar_table(out, bars)
+}
+
+fn case_table(out: &mut String, run: &Run, case: &Case) -> std::fmt::Result {
+    writeln!(out, "### {}: {}\n", case.name, case.title)?;
+    writeln!(
+        out,
+        "| subject | requests/s | p50 µs | p99 µs | CPU µs/request | CPU / forward | CPU / rewrite | requests/s / forward | CPU µs/event over forward |"
+    )?;
+    writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|")?;
+    for kind in SUBJECTS {
+        let median = |field: fn(&Cell) -> Option<f64>| {
+            let cells = run
+                .cells
+                .iter()
+                .filter(|cell| cell.case == case.name && cell.subject == kind);
+            Spread::over(cells.filter_map(field)).map(|spread| spread.median)
+        };
+        let Some(throughput) = median(|cell| Some(cell.throughput)) else {
+            continue;
+        };
+        let events = case.name.starts_with("sse") && !matches!(kind, Kind::Direct | Kind::Forward);
+        writeln!(
+            out,
+            "| {} | {throughput:.0} | {} | {} | {} | {} | {} | {} | {} |",
+            kind.name(),
+            cell(median(|cell| Some(cell.p50_us)).map(|value| format!("{value:.0}"))),
+            cell(median(|cell| Some(cell.p99_us)).map(|value| format!("{value:.0}"))),
+            cell(median(|cell| cell.cpu_us).map(|value| format!("{value:.1}"))),
+            cell(cpu_ratio(run, case.name, kind, Kind::Forward).map(spread)),
+            cell(cpu_ratio(run, case.name, kind, Kind::Rewrite).map(spread)),
+            cell(throughput_ratio(run, case.name, kind, Kind::Forward).map(spread)),
+            cell(event_cost(run, case.name, kind).filter(|_| events).map(spread)),
+        )?;
+    }
+    writeln!(out)
+}
+
+fn first_token_table(out: &mut String, run: &Run) -> std::fmt::Result {
+    if run.first_tokens.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "### Time to first token, one request in flight\n")?;
+    writeln!(
+        out,
+        "| case | subject | p50 µs | p99 µs | p50 over direct µs | p99 over direct µs |"
+    )?;
+    writeln!(out, "|---|---|--:|--:|--:|--:|")?;
+    for case in case::first_token() {
+        for kind in SUBJECTS {
+            let tokens = || {
+                run.first_tokens
+                    .iter()
+                    .filter(|t| t.case == case.name && t.subject == kind)
+            };
+            let (Some(p50), Some(p99)) = (
+                Spread::over(tokens().map(|t| t.p50_us)),
+                Spread::over(tokens().map(|t| t.p99_us)),
+            ) else {
+                continue;
+            };
+            writeln!(
+                out,
+                "| {} | {} | {:.0} | {:.0} | {} | {} |",
+                case.name,
+                kind.name(),
+                p50.median,
+                p99.median,
+                cell(first_token_added(run, case.name, kind, |t| t.p50_us).map(wide_spread)),
+                cell(first_token_added(run, case.name, kind, |t| t.p99_us).map(wide_spread)),
+            )?;
+        }
+    }
+    writeln!(out)
+}
+
+fn memory_table(out: &mut String, run: &Run) -> std::fmt::Result {
+    writeln!(
+        out,
+        "### Memory\n\n| subject | idle MiB | peak MiB |\n|---|--:|--:|"
+    )?;
+    for memory in &run.memory {
+        let mib = |kib: u64| kib as f64 / 1024.0;
+        let (idle, peak) = (mib(memory.idle_kib), mib(memory.peak_kib));
+        writeln!(out, "| {} | {idle:.1} | {peak:.1} |", memory.subject.name())?;
+    }
+    writeln!(out)
+}
+
+fn bar_table(out: &mut String, bars: &[Bar]) -> std::fmt::Result {
+    writeln!(
+        out,
+        "### Bars\n\n| requirement | measured | at most | aim | verdict |\n|---|--:|--:|--:|---|"
+    )?;
+    for bar in bars {
+        let verdict = match bar.pass {
+            Some(true) => "PASS",
+            Some(false) => "FAIL",
+            None => "not measured",
+        };
+        let measured = cell(
+            bar.measured
+                .map(|measured| format!("{} {}", spread(measured), bar.unit)),
+        );
+        let aim = cell(bar.aim);
+        writeln!(
+            out,
+            "| {} | {measured} | {} {} | {aim} | {verdict} |",
+            bar.what, bar.limit, bar.unit
+        )?;
+    }
+    Ok(())
+}
+
+fn cell(value: Option<impl Display>) -> String {
+    value.map_or("–".to_owned(), |value| value.to_string())
+}
+
+fn spread(spread: Spread) -> String {
+    format!("{:.2} [{:.2}–{:.2}]", spread.median, spread.min, spread.max)
+}
+
+fn wide_spread(spread: Spread) -> String {
+    format!("{:.0} [{:.0}–{:.0}]", spread.median, spread.min, spread.max)
+}
