@@ -343,9 +343,7 @@ pub fn decompress(body: &Bytes, encoding: &str, limit: u64) -> Result<Bytes, Err
         }
     };
     let mut out = Vec::new();
-    let ended = decoder
-        .push(body, &mut out)
-        .and_then(|()| decoder.finish());
+    let ended = decoder.push(body, &mut out).and_then(|()| decoder.finish());
     match ended {
         Ok(()) => Ok(Bytes::from(out)),
         Err(EncodingError::TooLarge { .. }) => Err(Error::gateway(
