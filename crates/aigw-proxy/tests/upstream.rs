@@ -1,4 +1,5 @@
 //! Connections to upstreams: reuse, failures, cancelling, TLS and forward proxies.
+#![allow(clippy::unwrap_used, reason = "a failure is a panic")]
 
 mod support;
 

@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use super::failure::chain;
 use super::proxies::Proxy;
 use super::tls::server_name;
-use super::transport::{Transport, tune};
+use crate::transport::{Transport, tune};
 
 /// How long one address may keep the next one waiting (RFC 8305 section 5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -51,7 +51,7 @@ pub(super) async fn open(
         .await
         .map_err(|error| format!("TLS with {}: {}", endpoint.host, chain(&error)))?;
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    Ok((Transport::Tls(Box::new(stream)), http2))
+    Ok((Transport::Tls(Box::new(stream.into())), http2))
 }
 
 async fn tcp(host: &str, port: u16) -> Result<TcpStream, String> {

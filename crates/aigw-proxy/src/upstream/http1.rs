@@ -15,7 +15,7 @@ use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use super::failure::{classify, connect};
-use super::transport::Transport;
+use crate::transport::Transport;
 
 /// Largest response head, and most that is read ahead.
 const MAX_BUFFER: usize = 256 * 1024;

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::failure::{classify, connect};
 use super::http1::Broken;
-use super::transport::Transport;
+use crate::transport::Transport;
 
 /// Bytes that one answer may be ahead of its reader.
 const STREAM_WINDOW: u32 = 1 << 20;

@@ -8,7 +8,6 @@ mod http2;
 mod pool;
 mod proxies;
 mod tls;
-mod transport;
 
 pub use answer::{Answer, AnswerBody};
 pub use pool::Upstreams;

@@ -1,5 +1,9 @@
 //! Scripted peers and the attempts that are sent to them.
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test binary uses its part; a failure is a panic"
+)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -8,18 +8,20 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::TlsStream;
 
 /// The stream.
 #[derive(Debug)]
-pub(super) enum Transport {
+pub(crate) enum Transport {
+    /// In the clear.
     Plain(TcpStream),
+    /// Within TLS.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// Sends small writes at once, and lets the kernel find out when the peer's machine has silently gone: streams have no
 /// total timeout that would.
-pub(super) fn tune(stream: &TcpStream) {
+pub(crate) fn tune(stream: &TcpStream) {
     // Both only improve a connection that works without them.
     let _ = stream.set_nodelay(true);
     let keepalive = TcpKeepalive::new()

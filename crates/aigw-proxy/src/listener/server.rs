@@ -1,0 +1,161 @@
+//! All listeners of a gateway: binds them, accepts, and ends them without cutting what is under way.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aigw_config::Listener;
+use aigw_runtime::Gateway;
+use rustls::ServerConfig;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::certificate::Certificate;
+use super::connection;
+use crate::exchange::Context;
+use crate::upstream::Upstreams;
+
+/// How often a certificate's files are read again.
+const REFRESH: Duration = Duration::from_secs(5);
+/// Pause after a connection could not be accepted (most often: no file descriptor is left).
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a listener could not be opened.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The address is taken, not ours, or not permitted: free it or choose another.
+    #[error("listener `{name}` cannot listen on {address}: {source}")]
+    Bind {
+        /// Listener.
+        name: String,
+        /// Its address.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Certificate or key cannot be used: correct the files.
+    #[error("listener `{name}`: {detail}")]
+    Certificate {
+        /// Listener.
+        name: String,
+        /// Why.
+        detail: String,
+    },
+}
+
+/// Running listeners. Dropping it cuts all connections.
+#[derive(Debug)]
+pub struct Server {
+    gateway: Arc<Gateway>,
+    addresses: Vec<(String, SocketAddr)>,
+    stop: watch::Sender<bool>,
+    doors: JoinSet<()>,
+}
+
+/// Opens the listeners of the gateway's snapshot and serves them.
+pub async fn serve(gateway: Arc<Gateway>, upstreams: Arc<Upstreams>) -> Result<Server, ServeError> {
+    let (stop, stopped) = watch::channel(false);
+    let mut server = Server {
+        gateway: Arc::clone(&gateway),
+        addresses: Vec::new(),
+        stop,
+        doors: JoinSet::new(),
+    };
+    let snapshot = Arc::clone(&gateway.load().snapshot);
+    let mut opened = Vec::new();
+    for listener in &snapshot.listeners {
+        let (socket, address) = bind(listener).await?;
+        server.addresses.push((listener.name.clone(), address));
+        opened.push((socket, secure(listener).await?, Arc::from(listener.name.as_str())));
+    }
+    // Nothing is accepted before all can be.
+    for (socket, tls, name) in opened {
+        let context = Arc::new(Context::new(Arc::clone(&gateway), Arc::clone(&upstreams), name));
+        server.doors.spawn(accept(socket, tls, context, stopped.clone()));
+    }
+    Ok(server)
+}
+
+impl Server {
+    /// Name and address of each listener; the port is the real one where 0 was asked for.
+    pub fn addresses(&self) -> &[(String, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Accepts nothing more and waits until all exchanges have ended, at most for `grace`; what is left is cut then.
+    /// True when nothing was cut.
+    pub async fn drain(mut self, grace: Duration) -> bool {
+        self.gateway.drain();
+        self.stop.send_replace(true);
+        let ended = async { while self.doors.join_next().await.is_some() {} };
+        tokio::time::timeout(grace, ended).await.is_ok()
+    }
+}
+
+type Tls = Option<(Arc<Certificate>, Arc<ServerConfig>)>;
+
+async fn bind(listener: &Listener) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Bind {
+        name: listener.name.clone(),
+        address: listener.address.clone(),
+        source,
+    };
+    let socket = TcpListener::bind(&listener.address).await.map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    Ok((socket, address))
+}
+
+async fn secure(listener: &Listener) -> Result<Tls, ServeError> {
+    let Some(paths) = listener.tls.clone() else {
+        return Ok(None);
+    };
+    let read = move || {
+        let certificate = Arc::new(Certificate::read(paths)?);
+        let config = certificate.server_config()?;
+        Ok((certificate, config))
+    };
+    let read: JoinHandle<Result<_, String>> = tokio::task::spawn_blocking(read);
+    let result = read.await.unwrap_or_else(|error| Err(error.to_string()));
+    result.map(Some).map_err(|detail| ServeError::Certificate {
+        name: listener.name.clone(),
+        detail,
+    })
+}
+
+async fn accept(socket: TcpListener, tls: Tls, context: Arc<Context>, mut stop: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    let stopped = stop.clone();
+    let mut refresh = tokio::time::interval(REFRESH);
+    loop {
+        tokio::select! {
+            accepted = socket.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let config = tls.as_ref().map(|(_, config)| Arc::clone(config));
+                    let peer = Some(peer.ip().to_canonical());
+                    connections.spawn(connection::serve(stream, peer, config, Arc::clone(&context), stopped.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(listener = %context.listener, %error, "cannot accept a connection");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            _ = refresh.tick(), if tls.is_some() => {
+                if let Some((certificate, _)) = tls.clone() {
+                    let listener = Arc::clone(&context.listener);
+                    tokio::task::spawn_blocking(move || match certificate.refresh() {
+                        Ok(true) => tracing::info!(%listener, "serving a new certificate"),
+                        Ok(false) => {}
+                        Err(error) => tracing::warn!(%listener, %error, "keeping the last good certificate"),
+                    });
+                }
+            }
+            // An error means that the server is gone, which aborts us anyway.
+            _ = stop.wait_for(|stop| *stop) => break,
+        }
+    }
+    drop(socket);
+    while connections.join_next().await.is_some() {}
+}
