@@ -52,10 +52,14 @@ pub(crate) async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<Reply>, Infallible> {
     let http1 = request.version() < Version::HTTP_2;
-    let answer = AssertUnwindSafe(answer(context, client.peer, request)).catch_unwind().await;
+    let answer = AssertUnwindSafe(answer(context, client.peer, request))
+        .catch_unwind()
+        .await;
     let (mut response, close) = answer.unwrap_or_else(|_| (failed(), true));
     if close && http1 {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
         client.unread.store(true, Ordering::Release);
     }
     Ok(response)

@@ -27,7 +27,7 @@ pub(crate) struct BrokenOff;
 
 impl Reply {
     /// What `session` will write.
-    pub fn new(session: Box<Session>, owed: Option<u64>) -> Self {
+    pub(super) fn new(session: Box<Session>, owed: Option<u64>) -> Self {
         Self {
             session: Some(session),
             fixed: Bytes::new(),
@@ -36,7 +36,7 @@ impl Reply {
     }
 
     /// A body without an exchange.
-    pub fn fixed(text: &'static str) -> Self {
+    pub(super) fn fixed(text: &'static str) -> Self {
         Self {
             session: None,
             fixed: Bytes::from_static(text.as_bytes()),

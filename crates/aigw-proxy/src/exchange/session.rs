@@ -139,7 +139,7 @@ impl Session {
         let context = Arc::clone(&self.context);
         self.upstream = Some(Upstream::Sending(number));
         let mut sending = pin!(context.upstreams.send(attempt));
-        while matches!(self.upstream, Some(Upstream::Sending(current)) if current == number) {
+        while self.is_sending(number) && self.head.is_none() {
             match self.within(sending.as_mut()).await {
                 Some(Ok(Answer { head, body })) => {
                     self.upstream = Some(Upstream::Answering(number, body));
@@ -160,6 +160,14 @@ impl Session {
                 None => self.on(Event::Deadline),
             }
         }
+        if self.is_sending(number) {
+            // The client's answer does without it.
+            self.upstream = None;
+        }
+    }
+
+    fn is_sending(&self, number: u32) -> bool {
+        matches!(self.upstream, Some(Upstream::Sending(current)) if current == number)
     }
 
     /// Waits for whatever the upstream or the clock says next and tells the engine; false when nothing ever will.

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use super::server::told;
 use super::socket::Socket;
 use crate::exchange::{self, Client, Context};
 use crate::transport::{Transport, tune};
@@ -51,7 +52,10 @@ pub(super) async fn serve(
     let Some((transport, http2)) = greet(stream, tls, stop.clone()).await else {
         return;
     };
-    let client = Client { peer, ..Client::default() };
+    let client = Client {
+        peer,
+        ..Client::default()
+    };
     let io = TokioIo::new(Socket::new(transport, Arc::clone(&client.unread)));
     let service = service_fn(move |request| exchange::serve(Arc::clone(&context), client.clone(), request));
     // How a connection ended is of no interest: each exchange on it has told its own story.
@@ -86,8 +90,7 @@ async fn until<C: Future>(
     tokio::select! {
         biased;
         _ = connection.as_mut() => return,
-        // An error means that the server is gone, which aborts us anyway.
-        _ = stop.wait_for(|stop| *stop) => {}
+        () = told(&mut stop) => {}
     }
     end(connection.as_mut());
     connection.await;
@@ -120,7 +123,7 @@ async fn greet(
         biased;
         greeted = greeting => greeted,
         // Nothing has been asked yet.
-        _ = stop.wait_for(|stop| *stop) => None,
+        () = told(&mut stop) => None,
     }
 }
 

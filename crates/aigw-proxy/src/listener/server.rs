@@ -152,10 +152,14 @@ async fn accept(socket: TcpListener, tls: Tls, context: Arc<Context>, mut stop: 
                     });
                 }
             }
-            // An error means that the server is gone, which aborts us anyway.
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = told(&mut stop) => break,
         }
     }
     drop(socket);
     while connections.join_next().await.is_some() {}
+}
+
+/// Waits until the server is told to stop (or is gone, which aborts us anyway).
+pub(super) async fn told(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -1,0 +1,180 @@
+//! A gateway whose one route takes every model to the given endpoints in order.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test binary uses its part; a failure is a panic"
+)]
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use aigw_config::{
+    Backend, BackendAuth, Candidate, Credentials, Document, Endpoint, Limits, Listener, Millis, OnError,
+    Origin, Quirks, Retry, Route, Rule, Schema, SchemaName, Snapshot, Timeouts,
+};
+use aigw_engine::UsageRecord;
+use aigw_proxy::{Proxies, Server, Upstreams, serve};
+use aigw_runtime::{Gateway, Live};
+use tokio::sync::mpsc;
+
+use super::support::TIMEOUTS;
+
+/// A running gateway and what it records.
+pub struct Running {
+    pub server: Server,
+    pub gateway: Arc<Gateway>,
+    pub records: mpsc::UnboundedReceiver<UsageRecord>,
+}
+
+impl Running {
+    pub fn address(&self) -> SocketAddr {
+        self.server.addresses()[0].1
+    }
+
+    pub async fn record(&mut self) -> UsageRecord {
+        self.records.recv().await.unwrap()
+    }
+}
+
+/// What a test may want otherwise.
+pub struct Setup {
+    pub timeouts: Timeouts,
+    pub max_request_body: u64,
+    pub tls: Option<(String, String)>,
+    /// Called with each record before it is stored.
+    pub watch: fn(&UsageRecord),
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            timeouts: TIMEOUTS,
+            max_request_body: 32 << 20,
+            tls: None,
+            watch: |_| {},
+        }
+    }
+}
+
+pub async fn start(endpoints: &[Endpoint]) -> Running {
+    start_with(endpoints, Setup::default()).await
+}
+
+pub async fn start_with(endpoints: &[Endpoint], setup: Setup) -> Running {
+    let snapshot = Arc::new(snapshot(endpoints, &setup));
+    let (sender, records) = mpsc::unbounded_channel();
+    let sender = Mutex::new(sender);
+    let watch = setup.watch;
+    let sink = Box::new(move |record: Box<UsageRecord>| {
+        watch(&record);
+        let _ = sender
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .send(*record);
+    });
+    let live = Live {
+        snapshot,
+        credentials: Arc::new(Credentials::default()),
+    };
+    let gateway = Arc::new(Gateway::new(live, sink));
+    let server = serve(Arc::clone(&gateway), Upstreams::new(Proxies::none()))
+        .await
+        .unwrap();
+    Running {
+        server,
+        gateway,
+        records,
+    }
+}
+
+fn snapshot(endpoints: &[Endpoint], setup: &Setup) -> Snapshot {
+    let backends: Vec<Arc<Backend>> = endpoints
+        .iter()
+        .enumerate()
+        .map(|(index, endpoint)| {
+            Arc::new(Backend {
+                name: format!("up{index}").into(),
+                provider: "openai".into(),
+                schema: Schema {
+                    name: SchemaName::OpenAI,
+                    version: None,
+                    prefix: None,
+                },
+                endpoint: endpoint.clone(),
+                auth: BackendAuth::None,
+                quirks: Quirks::default(),
+                max_concurrent: None,
+            })
+        })
+        .collect();
+    let candidates = backends
+        .iter()
+        .map(|backend| candidate(backend, setup.timeouts))
+        .collect();
+    let rule = Rule {
+        name: "0".into(),
+        models: vec![],
+        matches: vec![],
+        candidates,
+        retry: Retry {
+            attempts: 3,
+            attempts_per_backend: 1,
+            statuses: vec![],
+            on_error: OnError::Retry,
+        },
+        timeouts: setup.timeouts,
+    };
+    let route = Route {
+        name: "all".into(),
+        listeners: vec![],
+        hostnames: vec![],
+        strict: false,
+        rules: vec![rule],
+        refuse: None,
+    };
+    Snapshot {
+        version: "test".to_owned(),
+        listeners: vec![Listener {
+            name: "gateway".to_owned(),
+            address: "127.0.0.1:0".to_owned(),
+            tls: setup.tls.clone(),
+            hostnames: vec![],
+            origin: Origin::default(),
+        }],
+        routes: vec![route],
+        backends: backends
+            .into_iter()
+            .map(|backend| (backend.name.to_string(), backend))
+            .collect(),
+        aliases: HashMap::new(),
+        models: vec![],
+        client_keys: None,
+        limits: Limits {
+            max_request_body: setup.max_request_body,
+            bytes_in_flight: 512 << 20,
+            max_concurrent: None,
+            timeouts: setup.timeouts,
+            allowed_origins: vec![],
+        },
+        document: Document::default(),
+    }
+}
+
+fn candidate(backend: &Arc<Backend>, timeouts: Timeouts) -> Candidate {
+    Candidate {
+        backend: Arc::clone(backend),
+        weight: 1,
+        priority: backend.name.trim_start_matches("up").parse().unwrap_or(0),
+        model: None,
+        remove_headers: vec![],
+        set_headers: vec![],
+        remove_body: vec![],
+        set_body: vec![],
+        timeouts,
+    }
+}
+
+pub const fn millis(value: u64) -> Millis {
+    Millis(value)
+}
