@@ -106,7 +106,11 @@ async fn streams_pass_piece_by_piece() {
         let (mut stream, _) = listener.accept().await.unwrap();
         read_message(&mut stream).await.unwrap();
         write(&mut stream, STREAM_HEAD).await;
-        for data in ["{\"type\":\"response.x\",\"n\":1}", "{\"type\":\"response.x\",\"n\":2}", "[DONE]"] {
+        for data in [
+            "{\"type\":\"response.x\",\"n\":1}",
+            "{\"type\":\"response.x\",\"n\":2}",
+            "[DONE]",
+        ] {
             write(&mut stream, &sse(data)).await;
             told.recv().await.unwrap();
         }
@@ -123,7 +127,7 @@ async fn streams_pass_piece_by_piece() {
     go.send(()).await.unwrap();
     read_until(&mut client, "[DONE]").await;
     go.send(()).await.unwrap();
-    read_until(&mut client, "\r\n0\r\n\r\n").await;
+    read_until(&mut client, "0\r\n\r\n").await;
     assert_eq!(running.record().await.outcome, Outcome::Success);
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Reply {
     fixed: Bytes,
     /// Bytes still owed to the client, when the head says how many.
     owed: Option<u64>,
+    /// The connection had its chance to send what was written before the answer breaks off.
+    flushed: bool,
 }
 
 /// The answer broke off.
@@ -32,6 +34,7 @@ impl Reply {
             session: Some(session),
             fixed: Bytes::new(),
             owed,
+            flushed: false,
         }
     }
 
@@ -41,6 +44,7 @@ impl Reply {
             session: None,
             fixed: Bytes::from_static(text.as_bytes()),
             owed: None,
+            flushed: false,
         }
     }
 
@@ -74,13 +78,21 @@ impl Body for Reply {
         let polled = catch_unwind(AssertUnwindSafe(|| Self::poll_data(session, cx)));
         let item = match polled {
             Ok(poll) => ready!(poll),
-            Err(_) => Some(Err(BrokenOff)),
+            Err(_) => {
+                session.abort = true;
+                Some(Err(BrokenOff))
+            }
         };
         match item {
             Some(Ok(data)) => {
                 let length = data.len() as u64;
                 self.owed = self.owed.map(|owed| owed.saturating_sub(length));
                 Poll::Ready(Some(Ok(Frame::data(data))))
+            }
+            Some(Err(_)) if !self.flushed => {
+                self.flushed = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
             Some(Err(error)) => {
                 self.session = None;
