@@ -385,6 +385,156 @@ async fn draining_ends_at_its_deadline() {
 }
 
 #[tokio::test]
+async fn listeners_follow_the_snapshot() {
+    let (listener, address) = listen().await;
+    tokio::spawn(answer_all(listener, ANSWER));
+    let endpoints = [plain(address)];
+    let mut running = start(&endpoints).await;
+    let mut old = connect(&running).await;
+    write(&mut old, &post(ASKED)).await;
+    assert!(read_message(&mut old).await.unwrap().ends_with(ANSWER));
+
+    // An address that cannot be had leaves everything as it is.
+    let (taken, taken_address) = listen().await;
+    running.publish(
+        &endpoints,
+        &[("gateway", "127.0.0.1:0"), ("second", &taken_address.to_string())],
+    );
+    assert!(
+        running
+            .server
+            .follow()
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("second")
+    );
+    drop(taken);
+    write(&mut old, &post(ASKED)).await;
+    assert!(read_message(&mut old).await.unwrap().ends_with(ANSWER));
+
+    // A new one opens beside the old one, whose connections stay.
+    running.publish(
+        &endpoints,
+        &[("gateway", "127.0.0.1:0"), ("second", "localhost:0")],
+    );
+    let before = running.address();
+    running.server.follow().await.unwrap();
+    assert_eq!(running.address(), before);
+    write(&mut old, &post(ASKED)).await;
+    assert!(read_message(&mut old).await.unwrap().ends_with(ANSWER));
+
+    // The first one goes: its idle connections are closed, the other serves.
+    running.publish(&endpoints, &[("second", "localhost:0")]);
+    running.server.follow().await.unwrap();
+    closed(&mut old).await;
+    let mut client = connect(&running).await;
+    write(&mut client, &post(ASKED)).await;
+    assert!(read_message(&mut client).await.unwrap().ends_with(ANSWER));
+}
+
+#[tokio::test]
+async fn tls_serves_both_versions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let made = rcgen::generate_simple_self_signed(vec!["gw.test".to_owned()]).unwrap();
+    std::fs::write(path("tls.crt"), made.cert.pem()).unwrap();
+    std::fs::write(path("tls.key"), made.signing_key.serialize_pem()).unwrap();
+    let (listener, address) = listen().await;
+    tokio::spawn(answer_all(listener, ANSWER));
+    let setup = Setup {
+        tls: Some((path("tls.crt"), path("tls.key"))),
+        ..Setup::default()
+    };
+    let running = start_with(&[plain(address)], setup).await;
+    let endpoint = aigw_config::Endpoint {
+        https: true,
+        ca: Some(made.cert.pem()),
+        server_name: Some("gw.test".to_owned()),
+        ..plain(running.address())
+    };
+    // Our own client speaks whatever the listener offers first, which is HTTP/2.
+    let upstreams = aigw_proxy::Upstreams::new(aigw_proxy::Proxies::none());
+    let mut attempt = support::attempt(&endpoint);
+    attempt.path = "/v1/responses".to_owned();
+    attempt
+        .headers
+        .insert("content-type", http::HeaderValue::from_static("application/json"));
+    let answer = upstreams.send(attempt).await.unwrap();
+    assert_eq!(answer.head.version, http::Version::HTTP_2);
+    assert_eq!(answer.head.status, 200);
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let config = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .unwrap()
+    .with_root_certificates(roots)
+    .with_no_client_auth();
+    let mut stream = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config))
+        .connect("gw.test".try_into().unwrap(), connect(&running).await)
+        .await
+        .unwrap();
+    stream
+        .write_all(
+            post(ASKED)
+                .replace("host: gw.test", "host: gw.test\r\nconnection: close")
+                .as_bytes(),
+        )
+        .await
+        .unwrap();
+    let mut seen = String::new();
+    stream.read_to_string(&mut seen).await.unwrap();
+    assert!(
+        seen.starts_with("HTTP/1.1 200 OK") && seen.ends_with(ANSWER),
+        "{seen}"
+    );
+}
+
+#[tokio::test]
+async fn slow_reader_holds_the_upstream_back() {
+    const TOTAL: usize = 256 << 20;
+    let (listener, address) = listen().await;
+    let (stalled, told) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_message(&mut stream).await.unwrap();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\n";
+        write(&mut stream, &format!("{head}content-length: {TOTAL}\r\n\r\n")).await;
+        let piece = vec![0; 64 << 10];
+        let mut sent = 0;
+        // What fits into the sockets' buffers goes out quickly; then nothing moves.
+        while sent < TOTAL {
+            match tokio::time::timeout(Duration::from_millis(500), stream.write(&piece)).await {
+                Ok(written) => sent += written.unwrap(),
+                Err(_) => break,
+            }
+        }
+        stalled.send(sent).unwrap();
+        while sent < TOTAL {
+            let rest = piece.len().min(TOTAL - sent);
+            sent += stream.write(&piece[..rest]).await.unwrap();
+        }
+    });
+    let mut running = start(&[plain(address)]).await;
+    let mut client = connect(&running).await;
+    write(&mut client, &post(ASKED)).await;
+    let taken = told.await.unwrap();
+    assert!(
+        taken < 64 << 20,
+        "{taken} bytes were taken from the upstream for a client that read nothing"
+    );
+    let mut sink = vec![0; 1 << 20];
+    let mut read = 0;
+    while read < TOTAL {
+        read += client.read(&mut sink).await.unwrap();
+    }
+    assert_eq!(running.record().await.outcome, Outcome::Success);
+}
+
+#[tokio::test]
 async fn panic_is_one_requests_alone() {
     let (listener, address) = listen().await;
     tokio::spawn(answer_all(listener, ANSWER));

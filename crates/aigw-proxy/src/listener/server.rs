@@ -49,62 +49,134 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Server {
     gateway: Arc<Gateway>,
-    addresses: Vec<(String, SocketAddr)>,
-    stop: watch::Sender<bool>,
+    upstreams: Arc<Upstreams>,
+    running: Vec<Running>,
+    /// Also those that take nothing more and still serve what has begun.
     doors: JoinSet<()>,
 }
 
+/// One listener.
+#[derive(Debug)]
+struct Running {
+    listener: Listener,
+    socket: Arc<TcpListener>,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+}
+
+impl Running {
+    /// Whether it already does what `listener` says; who may ask for what is not its business.
+    fn is(&self, listener: &Listener) -> bool {
+        self.listener.name == listener.name
+            && self.listener.address == listener.address
+            && self.listener.tls == listener.tls
+    }
+}
+
+type Tls = Option<(Arc<Certificate>, Arc<ServerConfig>)>;
+
 /// Opens the listeners of the gateway's snapshot and serves them.
 pub async fn serve(gateway: Arc<Gateway>, upstreams: Arc<Upstreams>) -> Result<Server, ServeError> {
-    let (stop, stopped) = watch::channel(false);
     let mut server = Server {
-        gateway: Arc::clone(&gateway),
-        addresses: Vec::new(),
-        stop,
+        gateway,
+        upstreams,
+        running: Vec::new(),
         doors: JoinSet::new(),
     };
-    let snapshot = Arc::clone(&gateway.load().snapshot);
-    let mut opened = Vec::new();
-    for listener in &snapshot.listeners {
-        let (socket, address) = bind(listener).await?;
-        server.addresses.push((listener.name.clone(), address));
-        opened.push((socket, secure(listener).await?, Arc::from(listener.name.as_str())));
-    }
-    // Nothing is accepted before all can be.
-    for (socket, tls, name) in opened {
-        let context = Arc::new(Context::new(Arc::clone(&gateway), Arc::clone(&upstreams), name));
-        server.doors.spawn(accept(socket, tls, context, stopped.clone()));
-    }
+    server.follow().await?;
     Ok(server)
 }
 
 impl Server {
     /// Name and address of each listener; the port is the real one where 0 was asked for.
-    pub fn addresses(&self) -> &[(String, SocketAddr)] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
+        self.running
+            .iter()
+            .map(|running| (running.listener.name.clone(), running.address))
+            .collect()
+    }
+
+    /// Opens and closes listeners so that they are those of the gateway's snapshot now. One that has not changed notices
+    /// nothing; one that is gone serves what it has begun. On an error nothing changes.
+    pub async fn follow(&mut self) -> Result<(), ServeError> {
+        let snapshot = Arc::clone(&self.gateway.load().snapshot);
+        let mut opened = Vec::new();
+        for listener in &snapshot.listeners {
+            if self.running.iter().any(|old| old.is(listener)) {
+                continue;
+            }
+            let same_address = self
+                .running
+                .iter()
+                .find(|old| old.listener.address == listener.address);
+            let socket = match same_address {
+                Some(old) => Arc::clone(&old.socket),
+                None => bind(listener).await?,
+            };
+            let address = socket
+                .local_addr()
+                .map_err(|source| bind_error(listener, source))?;
+            let tls = secure(listener).await?;
+            let (stop, stopped) = watch::channel(false);
+            opened.push((
+                Running {
+                    listener: listener.clone(),
+                    socket,
+                    address,
+                    stop,
+                },
+                tls,
+                stopped,
+            ));
+        }
+        // From here on nothing can fail.
+        self.running.retain(|old| {
+            let stays = snapshot.listeners.iter().any(|listener| old.is(listener));
+            if !stays {
+                old.stop.send_replace(true);
+            }
+            stays
+        });
+        for (running, tls, stopped) in opened {
+            let name = Arc::from(running.listener.name.as_str());
+            let context = Context::new(Arc::clone(&self.gateway), Arc::clone(&self.upstreams), name);
+            self.doors.spawn(accept(
+                Arc::clone(&running.socket),
+                tls,
+                Arc::new(context),
+                stopped,
+            ));
+            self.running.push(running);
+        }
+        while self.doors.try_join_next().is_some() {}
+        Ok(())
     }
 
     /// Accepts nothing more and waits until all exchanges have ended, at most for `grace`; what is left is cut then.
     /// True when nothing was cut.
     pub async fn drain(mut self, grace: Duration) -> bool {
         self.gateway.drain();
-        self.stop.send_replace(true);
+        for running in self.running.drain(..) {
+            running.stop.send_replace(true);
+        }
         let ended = async { while self.doors.join_next().await.is_some() {} };
         tokio::time::timeout(grace, ended).await.is_ok()
     }
 }
 
-type Tls = Option<(Arc<Certificate>, Arc<ServerConfig>)>;
-
-async fn bind(listener: &Listener) -> Result<(TcpListener, SocketAddr), ServeError> {
-    let failed = |source| ServeError::Bind {
+fn bind_error(listener: &Listener, source: std::io::Error) -> ServeError {
+    ServeError::Bind {
         name: listener.name.clone(),
         address: listener.address.clone(),
         source,
-    };
-    let socket = TcpListener::bind(&listener.address).await.map_err(failed)?;
-    let address = socket.local_addr().map_err(failed)?;
-    Ok((socket, address))
+    }
+}
+
+async fn bind(listener: &Listener) -> Result<Arc<TcpListener>, ServeError> {
+    TcpListener::bind(&listener.address)
+        .await
+        .map(Arc::new)
+        .map_err(|source| bind_error(listener, source))
 }
 
 async fn secure(listener: &Listener) -> Result<Tls, ServeError> {
@@ -124,7 +196,7 @@ async fn secure(listener: &Listener) -> Result<Tls, ServeError> {
     })
 }
 
-async fn accept(socket: TcpListener, tls: Tls, context: Arc<Context>, mut stop: watch::Receiver<bool>) {
+async fn accept(socket: Arc<TcpListener>, tls: Tls, context: Arc<Context>, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let stopped = stop.clone();
     let mut refresh = tokio::time::interval(REFRESH);

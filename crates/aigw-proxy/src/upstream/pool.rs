@@ -305,6 +305,14 @@ impl Host {
     }
 }
 
+impl std::fmt::Debug for Upstreams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upstreams")
+            .field("hosts", &self.hosts.load().len())
+            .finish_non_exhaustive()
+    }
+}
+
 async fn sweep(upstreams: Weak<Upstreams>) {
     loop {
         tokio::time::sleep(SWEEP).await;

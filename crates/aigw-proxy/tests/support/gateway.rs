@@ -32,6 +32,19 @@ impl Running {
         self.server.addresses()[0].1
     }
 
+    /// Publishes a snapshot with these listeners (name, address).
+    pub fn publish(&self, endpoints: &[Endpoint], listeners: &[(&str, &str)]) {
+        let mut snapshot = snapshot(endpoints, &Setup::default());
+        snapshot.listeners = listeners
+            .iter()
+            .map(|(name, address)| listener(name, address, None))
+            .collect();
+        self.gateway.swap(Live {
+            snapshot: Arc::new(snapshot),
+            credentials: Arc::default(),
+        });
+    }
+
     pub async fn record(&mut self) -> UsageRecord {
         self.records.recv().await.unwrap()
     }
@@ -135,13 +148,7 @@ fn snapshot(endpoints: &[Endpoint], setup: &Setup) -> Snapshot {
     };
     Snapshot {
         version: "test".to_owned(),
-        listeners: vec![Listener {
-            name: "gateway".to_owned(),
-            address: "127.0.0.1:0".to_owned(),
-            tls: setup.tls.clone(),
-            hostnames: vec![],
-            origin: Origin::default(),
-        }],
+        listeners: vec![listener("gateway", "127.0.0.1:0", setup.tls.clone())],
         routes: vec![route],
         backends: backends
             .into_iter()
@@ -158,6 +165,16 @@ fn snapshot(endpoints: &[Endpoint], setup: &Setup) -> Snapshot {
             allowed_origins: vec![],
         },
         document: Document::default(),
+    }
+}
+
+fn listener(name: &str, address: &str, tls: Option<(String, String)>) -> Listener {
+    Listener {
+        name: name.to_owned(),
+        address: address.to_owned(),
+        tls,
+        hostnames: vec![],
+        origin: Origin::default(),
     }
 }
 
