@@ -106,6 +106,7 @@ impl Case {
 
     /// Writes an expectation; called only when `UPDATE_GOLDEN` is set.
     pub fn write(&self, file: &str, text: &str) -> Result<(), String> {
+        self.read.borrow_mut().insert(file.to_owned());
         std::fs::write(self.directory.join(file), text).map_err(|error| format!("{file}: {error}"))
     }
 

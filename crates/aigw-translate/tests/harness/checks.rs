@@ -4,7 +4,7 @@ use aigw_translate::dialect::{FrameRole, Observation, ReplyContext, Target};
 use aigw_translate::ir::{Error, Event, Losses, Usage};
 
 use super::Case;
-use super::compare::{json_file, losses_file, stream_file, updating, usage_value, value_file};
+use super::compare::{json_file, losses_file, stream_file, updating, usage_file, usage_value};
 use super::frames::{Frame, split};
 
 /// `request.client.json` → `request.upstream.json` and `losses.json`, or `request.error.json` where it is refused.
@@ -67,7 +67,7 @@ pub fn check_stream(case: &Case) -> Result<bool, String> {
     let played = play(case, &whole, &case.reply());
     stream_file(case, "stream.client.sse", &played.output)?;
     losses_file(case, "stream.losses.json", &played.losses)?;
-    value_file(case, "usage.json", &usage_value(&played.usage))?;
+    usage_file(case, "usage.json", &played.usage)?;
     observe(case, &whole, &played)?;
     if updating() {
         return Ok(true);

@@ -1,4 +1,23 @@
-//! OpenAI Chat Completions.
+//! OpenAI Chat Completions, and what compatible servers and gateways add to it.
+
+mod chunk;
+mod citation;
+mod decode;
+mod decode_content;
+mod decode_message;
+mod encode;
+mod encode_content;
+mod encode_message;
+mod error;
+mod fields;
+mod observe;
+mod response;
+mod schema;
+mod stream_choice;
+mod stream_decode;
+mod stream_encode;
+mod usage;
+mod write;
 
 use super::contract::{Dialect, FrameRole, Observation, ReplyContext, StreamDecoder, StreamEncoder, Target};
 use crate::ir::{DialectId, Error, Losses, Request, Response};
@@ -9,49 +28,55 @@ pub struct OpenAiChat;
 
 impl Dialect for OpenAiChat {
     fn id(&self) -> DialectId {
-        DialectId::OpenAiChat
+        schema::ID
     }
-    fn decode_request(&self, _body: &[u8]) -> Result<Request, Error> {
-        unimplemented!()
+
+    fn decode_request(&self, body: &[u8]) -> Result<Request, Error> {
+        decode::decode_request(body)
     }
+
     fn encode_request(
         &self,
-        _request: &Request,
-        _target: Target<'_>,
-        _losses: &mut Losses,
+        request: &Request,
+        target: Target<'_>,
+        losses: &mut Losses,
     ) -> Result<Vec<u8>, Error> {
-        unimplemented!()
+        encode::encode_request(request, target, losses)
     }
-    fn decode_response(&self, _body: &[u8]) -> Result<Response, String> {
-        unimplemented!()
+
+    fn decode_response(&self, body: &[u8]) -> Result<Response, String> {
+        response::decode_response(body)
     }
-    fn encode_response(
-        &self,
-        _response: &Response,
-        _context: &ReplyContext,
-        _losses: &mut Losses,
-    ) -> Vec<u8> {
-        unimplemented!()
+
+    fn encode_response(&self, response: &Response, context: &ReplyContext, losses: &mut Losses) -> Vec<u8> {
+        response::encode_response(response, context, losses)
     }
+
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        unimplemented!()
+        Box::new(stream_decode::Decoder::default())
     }
-    fn stream_encoder(&self, _context: &ReplyContext) -> Box<dyn StreamEncoder> {
-        unimplemented!()
+
+    fn stream_encoder(&self, context: &ReplyContext) -> Box<dyn StreamEncoder> {
+        Box::new(stream_encode::Encoder::new(context))
     }
-    fn decode_error(&self, _status: u16, _body: &[u8]) -> Error {
-        unimplemented!()
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> Error {
+        error::decode_error(status, body)
     }
-    fn encode_error(&self, _error: &Error) -> Vec<u8> {
-        unimplemented!()
+
+    fn encode_error(&self, error: &Error) -> Vec<u8> {
+        error::encode_error(error)
     }
-    fn encode_stream_error(&self, _error: &Error, _out: &mut Vec<u8>) {
-        unimplemented!()
+
+    fn encode_stream_error(&self, error: &Error, out: &mut Vec<u8>) {
+        error::encode_stream_error(error, out);
     }
-    fn observe_body(&self, _body: &[u8], _observation: &mut Observation) {
-        unimplemented!()
+
+    fn observe_body(&self, body: &[u8], observation: &mut Observation) {
+        observe::observe_body(body, observation);
     }
-    fn observe_frame(&self, _event: Option<&str>, _data: &[u8], _observation: &mut Observation) -> FrameRole {
-        unimplemented!()
+
+    fn observe_frame(&self, event: Option<&str>, data: &[u8], observation: &mut Observation) -> FrameRole {
+        observe::observe_frame(event, data, observation)
     }
 }

@@ -1,0 +1,148 @@
+//! Looks at passed-through answers: whole ones, and streams frame by frame.
+//!
+//! Most frames are settled by a search for a few words; only those that tell something are read.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::chunk::Chunk;
+use super::error::{decode_error, read_error, stream_status};
+use super::usage;
+use crate::dialect::{FrameRole, Observation};
+
+/// The members of a whole answer that are looked at.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    id: Value,
+    #[serde(default)]
+    model: Value,
+    #[serde(default)]
+    usage: Value,
+    #[serde(default)]
+    choices: Option<Vec<Choice>>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    finish_reason: Value,
+}
+
+/// Looks at a whole answer.
+pub(super) fn observe_body(body: &[u8], observation: &mut Observation) {
+    let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
+        return;
+    };
+    identify(answer.id.as_str(), answer.model.as_str(), observation);
+    observation.usage.merge(&usage::read(&answer.usage));
+    for choice in answer.choices.iter().flatten() {
+        if let Some(word) = choice.finish_reason.as_str() {
+            observation.finish = Some(word.to_owned());
+        }
+    }
+    observation.complete = true;
+}
+
+fn identify(id: Option<&str>, model: Option<&str>, observation: &mut Observation) {
+    let slots = [(&mut observation.id, id), (&mut observation.model, model)];
+    for (slot, text) in slots {
+        if slot.is_none() {
+            *slot = text.filter(|text| !text.is_empty()).map(str::to_owned);
+        }
+    }
+}
+
+/// Members whose value is something the model said.
+const CONTENT: [&[u8]; 8] = [
+    b"\"content\"",
+    b"\"reasoning_content\"",
+    b"\"reasoning\"",
+    b"\"tool_calls\"",
+    b"\"refusal\"",
+    b"\"thinking_blocks\"",
+    b"\"function_call\"",
+    b"\"audio\"",
+];
+
+/// Looks at one frame. A stream is complete with `[DONE]`, or, for servers that do not send it, once a choice has said why it ended
+/// and no other choice goes on.
+pub(super) fn observe_frame(event: Option<&str>, data: &[u8], observation: &mut Observation) -> FrameRole {
+    let data = data.trim_ascii();
+    if data == b"[DONE]" {
+        observation.complete = true;
+        return FrameRole::Other;
+    }
+    let new = observation.id.is_none() && observation.model.is_none();
+    let tells = new
+        || event == Some("error")
+        || data.starts_with(b"[")
+        || [b"\"usage\"".as_slice(), b"\"finish_reason\"", b"\"error\""]
+            .into_iter()
+            .any(|name| has_value(data, name));
+    if tells {
+        return read(event, data, observation);
+    }
+    if CONTENT.into_iter().any(|name| has_value(data, name)) {
+        observation.complete = false;
+        return FrameRole::Content;
+    }
+    FrameRole::Other
+}
+
+/// True when the member occurs with a value that is neither null nor empty. In a text the quotes would be escaped, so that a
+/// name in quotes is found only where it is a name (or the whole of a text).
+fn has_value(data: &[u8], name: &[u8]) -> bool {
+    memchr::memmem::find_iter(data, name).any(|at| {
+        let rest = data.get(at + name.len()..).unwrap_or_default().trim_ascii_start();
+        let Some(value) = rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start) else {
+            return false;
+        };
+        !(value.starts_with(b"null") || value.starts_with(b"\"\"") || value.starts_with(b"[]"))
+    })
+}
+
+fn read(event: Option<&str>, data: &[u8], observation: &mut Observation) -> FrameRole {
+    let chunk: Result<Chunk<'_>, _> = serde_json::from_slice(data);
+    let chunk = match chunk {
+        Ok(chunk) if chunk.error.is_none() && event != Some("error") => chunk,
+        Err(_) if event != Some("error") && !data.starts_with(b"[") => return FrameRole::Other,
+        _ => {
+            observation.error = Some(match serde_json::from_slice::<Value>(data) {
+                Ok(value) => read_error(stream_status(value.get(0).unwrap_or(&value)), value),
+                Err(_) => decode_error(500, data),
+            });
+            return FrameRole::Other;
+        }
+    };
+    identify(chunk.id.text(), chunk.model.text(), observation);
+    if let Some(usage) = &chunk.usage {
+        observation.usage.merge(&usage::read(usage));
+    }
+    let choices = chunk.choices.unwrap_or_default();
+    if choices.is_empty() {
+        return if chunk.usage.is_some() {
+            FrameRole::UsageOnly
+        } else {
+            FrameRole::Other
+        };
+    }
+    let content = CONTENT.into_iter().any(|name| has_value(data, name));
+    let mut finished = false;
+    for choice in choices {
+        if let Some(word) = choice.finish_reason.into_text() {
+            observation.finish = Some(word);
+            finished = true;
+        }
+    }
+    if finished {
+        observation.complete = true;
+    } else if content {
+        observation.complete = false;
+    }
+    if content {
+        FrameRole::Content
+    } else {
+        FrameRole::Other
+    }
+}
