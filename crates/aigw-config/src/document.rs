@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Origin;
+use crate::form::{AuthForm, CredentialForm};
 use crate::quantity::{Millis, Size};
 use crate::schema::Schema;
 
@@ -111,10 +112,13 @@ pub struct RuleSpec {
     /// Shown as `created` in the list of models, seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub models_created_at: Option<u64>,
+    /// Answer 503 with this reason: nothing that the rule sends to can be served. `backends` may then be empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refuse: Option<String>,
 }
 
 /// A model condition: text (exact, or a prefix when it ends in `*`) or a regular expression.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum ModelMatch {
     /// `gpt-4o` or `gpt-*`.
@@ -335,9 +339,16 @@ pub struct BackendSpec {
     pub origin: Origin,
 }
 
-/// How requests to a backend are authenticated.
+impl BackendSpec {
+    /// Id of the credential that the bytes of `apiKey` travel under.
+    pub fn credential_id(&self) -> String {
+        format!("backend/{}", self.name)
+    }
+}
+
+/// How requests to a backend are authenticated. Without a `credential` the backend's own `apiKey` is meant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(try_from = "AuthForm", into = "AuthForm")]
 pub enum Auth {
     /// No credential.
     None,
@@ -346,20 +357,32 @@ pub enum Auth {
     /// The credential, where the provider or schema wants it.
     ApiKey {
         /// Name of the credential.
-        credential: String,
+        credential: Option<String>,
     },
     /// `authorization: Bearer <credential>`.
     Bearer {
         /// Name of the credential.
-        credential: String,
+        credential: Option<String>,
     },
     /// The credential alone in a header.
     Header {
         /// Header name.
         name: String,
         /// Name of the credential.
-        credential: String,
+        credential: Option<String>,
     },
+}
+
+impl Auth {
+    /// The credential it names.
+    pub fn credential(&self) -> Option<&str> {
+        match self {
+            Self::None | Self::Passthrough => None,
+            Self::ApiKey { credential } | Self::Bearer { credential } | Self::Header { credential, .. } => {
+                credential.as_deref()
+            }
+        }
+    }
 }
 
 /// TLS to an upstream.
@@ -377,30 +400,26 @@ pub struct UpstreamTls {
     pub server_name: Option<String>,
 }
 
-/// A named credential and where its bytes come from.
+/// A named credential and where its bytes come from: `{name, value | env | file}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(try_from = "CredentialForm", into = "CredentialForm")]
 pub struct CredentialSpec {
     /// Unique name.
     pub name: String,
     /// Where the bytes come from.
-    #[serde(flatten)]
     pub source: SecretSource,
     /// Where it was written.
-    #[serde(skip)]
     pub origin: Origin,
 }
 
-/// Where secret bytes come from.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+/// Where secret bytes come from: text, or `{value}`, `{env}` or `{file}`. Shown, inline text is redacted.
+#[derive(Clone, PartialEq)]
 pub enum SecretSource {
     /// The text itself, after `${VAR}` was replaced.
-    Text(#[serde(serialize_with = "redacted")] String),
+    Text(String),
     /// The text itself as a member.
     Value {
         /// The text.
-        #[serde(serialize_with = "redacted")]
         value: String,
     },
     /// An environment variable.
@@ -423,11 +442,6 @@ impl std::fmt::Debug for SecretSource {
             Self::File { file } => write!(f, "SecretSource(file {file})"),
         }
     }
-}
-
-/// What stands in place of inline secrets wherever a document is shown.
-fn redacted<S: serde::Serializer>(_: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str("[redacted]")
 }
 
 /// Another name for a model.
@@ -464,6 +478,13 @@ pub struct ClientKeySpec {
     pub origin: Origin,
 }
 
+impl ClientKeySpec {
+    /// Id of the credential that its bytes travel under.
+    pub fn credential_id(&self) -> String {
+        format!("client/{}", self.name)
+    }
+}
+
 /// Sizes, timeouts and concurrency.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -482,4 +503,7 @@ pub struct LimitsSpec {
     /// Values of `Origin` that browsers may send; empty refuses every browser request from another site.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed_origins: Vec<String>,
+    /// Where it was written.
+    #[serde(skip)]
+    pub origin: Origin,
 }

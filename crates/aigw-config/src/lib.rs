@@ -6,13 +6,14 @@
 mod compile;
 mod diagnostic;
 mod document;
+mod form;
 mod pattern;
 mod quantity;
 mod schema;
 mod secret;
 mod snapshot;
 
-pub use compile::{Capabilities, compile};
+pub use compile::{Capabilities, compile, forbidden_body_member, forbidden_header, nearest};
 pub use diagnostic::{Diagnostic, Diagnostics, Origin, Severity};
 pub use document::{
     Alias, Auth, BackendRef, BackendSpec, BodyMutation, BodySet, ClientKeySpec, CredentialSpec, Document,

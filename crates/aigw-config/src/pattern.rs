@@ -54,11 +54,19 @@ impl ValuePattern {
 }
 
 /// Anchors at both ends; the linear-time engine needs no other bound, and 1 MiB of compiled program is plenty.
+/// The text must be an expression by itself, so that no stray parenthesis gets past the anchors.
 fn whole(text: &str) -> Result<Regex, String> {
-    regex::RegexBuilder::new(&format!("^(?:{text})$"))
-        .size_limit(1 << 20)
-        .build()
-        .map_err(|error| format!("`{text}` is not a regular expression: {error}"))
+    let build = |text: &str| regex::RegexBuilder::new(text).size_limit(1 << 20).build();
+    build(text)
+        .and_then(|_| build(&format!("^(?:{text})$")))
+        .map_err(|error| format!("`{text}` is not a regular expression: {}", reason(&error)))
+}
+
+/// The library draws the place over several lines; the last one says what is wrong.
+fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default().trim();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
 #[cfg(test)]
@@ -72,5 +80,6 @@ mod tests {
         assert!(ModelPattern::Prefix("claude-".into()).matches("claude-x"));
         assert!(!ModelPattern::Exact("claude".into()).matches("claude-x"));
         assert!(ModelPattern::regex("(").is_err());
+        assert!(ModelPattern::regex("a)|(?:b").is_err());
     }
 }

@@ -24,6 +24,32 @@ pub enum SchemaName {
 }
 
 impl SchemaName {
+    /// Every schema, in the order in which messages name them.
+    pub const ALL: [Self; 8] = [
+        Self::OpenAI,
+        Self::Cohere,
+        Self::AWSBedrock,
+        Self::AzureOpenAI,
+        Self::GCPVertexAI,
+        Self::GCPAnthropic,
+        Self::Anthropic,
+        Self::AWSAnthropic,
+    ];
+
+    /// The provider label of a backend that names no preset.
+    pub const fn provider(self) -> &'static str {
+        match self {
+            Self::OpenAI => "openai",
+            Self::Cohere => "cohere",
+            Self::AWSBedrock => "aws.bedrock",
+            Self::AzureOpenAI => "azure.openai",
+            Self::GCPVertexAI => "gcp.vertex_ai",
+            Self::GCPAnthropic => "gcp.anthropic",
+            Self::Anthropic => "anthropic",
+            Self::AWSAnthropic => "aws.anthropic",
+        }
+    }
+
     /// The name as it is written in configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -41,7 +67,7 @@ impl SchemaName {
 
 /// An upstream's schema as configured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Schema {
     /// Which API.
     pub name: SchemaName,
@@ -65,18 +91,22 @@ impl Schema {
 
     /// The path prefix without surrounding slashes: `prefix`, else `version` where that means a prefix, else `v1`.
     pub fn path_prefix(&self) -> &str {
+        self.written_prefix().unwrap_or("v1")
+    }
+
+    /// The path prefix as far as one is written.
+    pub fn written_prefix(&self) -> Option<&str> {
         let version = match self.name {
             SchemaName::OpenAI => self.version.as_deref(),
             _ => None,
         };
-        let chosen = self
-            .prefix
-            .as_deref()
-            .filter(|p| !p.trim_matches('/').is_empty())
-            .or(version);
-        let chosen = chosen.map(|p| p.trim_matches('/')).unwrap_or_default();
-        if chosen.is_empty() { "v1" } else { chosen }
+        said(self.prefix.as_deref()).or_else(|| said(version))
     }
+}
+
+fn said(text: Option<&str>) -> Option<&str> {
+    text.map(|text| text.trim_matches('/'))
+        .filter(|text| !text.is_empty())
 }
 
 /// Where a provider wants its key.

@@ -24,7 +24,8 @@ pub struct Snapshot {
     pub backends: HashMap<String, Arc<Backend>>,
     /// Aliases: the client's name to the routed model.
     pub aliases: HashMap<String, String>,
-    /// What the list of models shows, in configuration order, without duplicates.
+    /// What the list of models shows, in configuration order. A name occurs again only for a route with other listeners or
+    /// host names; whoever shows the list to one client shows the first line of a name.
     pub models: Vec<ModelEntry>,
     /// Keys that clients must present; `None` asks for no key.
     pub client_keys: Option<Vec<ClientKey>>,
@@ -81,6 +82,8 @@ pub struct Rule {
     pub retry: Retry,
     /// Timeouts of the rule (the backend's own are applied per candidate).
     pub timeouts: Timeouts,
+    /// Answer 503 with this reason.
+    pub refuse: Option<String>,
 }
 
 /// Conditions that must all hold.

@@ -165,7 +165,8 @@ impl Exchange {
     fn check_refused(&self, place: Place) -> Result<(), Refusal> {
         let route = self.snapshot.routes.get(place.route);
         let by_route = route.and_then(|route| route.refuse.as_ref());
-        match by_route {
+        let by_rule = rule_at(&self.snapshot, place).and_then(|rule| rule.refuse.as_ref());
+        match by_route.or(by_rule) {
             Some(reason) => Err(Refusal::new(
                 503,
                 "route_not_served",

@@ -1,11 +1,8 @@
-//! From a document to a snapshot, or to findings that say what to change.
+//! What the data plane can do, as far as a configuration depends on it.
 
-use crate::diagnostic::Diagnostics;
-use crate::document::Document;
 use crate::schema::{AuthKind, PresetFacts, SchemaName};
-use crate::snapshot::Snapshot;
 
-/// What the data plane can do, asked by [`compile`] so that it can refuse what could not work.
+/// What the data plane can do, asked by [`compile`](crate::compile) so that it can refuse what could not work.
 pub trait Capabilities {
     /// The preset with this id.
     fn preset(&self, id: &str) -> Option<PresetFacts>;
@@ -17,13 +14,4 @@ pub trait Capabilities {
     fn auth(&self, schema: SchemaName) -> AuthKind;
     /// The first-party base URL of the schema, when there is one.
     fn url(&self, schema: SchemaName) -> Option<&'static str>;
-}
-
-/// Compiles `document`. `Err` when the document as a whole is refused; otherwise the snapshot and its warnings.
-pub fn compile(
-    document: Document,
-    capabilities: &dyn Capabilities,
-) -> Result<(Snapshot, Diagnostics), Diagnostics> {
-    let _ = (document, capabilities);
-    Err(Diagnostics::default())
 }

@@ -1,0 +1,19 @@
+//! From a document to a snapshot, or to findings that say what to change.
+
+mod backend;
+mod candidate;
+mod capability;
+mod credential;
+mod endpoint;
+mod limits;
+mod listener;
+mod model;
+mod mutation;
+mod report;
+mod route;
+mod snapshot;
+
+pub use capability::Capabilities;
+pub use mutation::{forbidden_body_member, forbidden_header};
+pub use report::nearest;
+pub use snapshot::compile;
