@@ -1,5 +1,11 @@
 //! A small set of capabilities, and documents as JSON with places.
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends at the first surprise"
+)]
 
 use aigw_config::{
     AuthKind, Capabilities, Document, Origin, PresetFacts, Quirks, Schema, SchemaName, Snapshot, compile,

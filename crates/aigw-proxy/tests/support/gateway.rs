@@ -137,6 +137,7 @@ fn snapshot(endpoints: &[Endpoint], setup: &Setup) -> Snapshot {
             on_error: OnError::Retry,
         },
         timeouts: setup.timeouts,
+        refuse: None,
     };
     let route = Route {
         name: "all".into(),
