@@ -118,8 +118,8 @@ def test_explain_of_an_unknown_model(tmp_path):
 def test_providers_prints_the_matrix():
     plain, markdown = aigw("providers"), aigw("providers", "--markdown")
     assert plain.returncode == markdown.returncode == 0
-    for name in ("OpenAI", "Anthropic", "Groq", "Cohere", "DeepInfra", "Gemini", "Tetrate"):
-        assert name in plain.stdout and name in markdown.stdout, name
+    for name in ("openai", "anthropic", "groq", "cohere", "deepinfra", "gemini", "tetrate", "vllm", "ollama"):
+        assert name in plain.stdout and name in markdown.stdout.lower(), name
     assert "|---" in markdown.stdout or "| ---" in markdown.stdout
 
 

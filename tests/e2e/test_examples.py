@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import openai as sdk
 import pytest
+import yaml
 
 from conftest import openai_client
 from harness.process import Gateway, aigw
+from harness.shapes import ANTHROPIC, OPENAI
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir()) if EXAMPLES.is_dir() else []
@@ -21,7 +24,7 @@ def test_there_are_examples():
 def variables(directory: Path) -> dict[str, str]:
     """A value for every variable that the example's files mention."""
     text = "".join(path.read_text() for path in directory.glob("*.yaml"))
-    return {name: f"value-of-{name}" for name in re.findall(r"\$\{(\w+)[:}]", text) + re.findall(r"env: (\w+)", text)}
+    return {name: f"value-of-{name}" for name in re.findall(r"\$\{(\w+)\}", text) + re.findall(r"env: (\w+)", text)}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -31,3 +34,88 @@ def test_example_is_valid_and_explained(name):
     result = aigw("check", "--strict", *sorted(directory.glob("*.yaml")), **variables(directory))
     assert result.returncode == 0, result.stdout + result.stderr
     assert "warning" not in (result.stdout + result.stderr).lower()
+
+
+@pytest.fixture
+def run(start, mock):
+    """Runs an example with its providers played by the mock; nothing else is changed."""
+
+    def begin(name: str, **urls: str) -> Gateway:
+        directory = EXAMPLES / name
+        config = yaml.safe_load((directory / "aigw.yaml").read_text())
+        for backend in config["backends"]:
+            backend["url"] = urls.get(backend["name"].replace("-", "_"), mock.url)
+        return start(config, env=variables(directory))
+
+    return begin
+
+
+def ask(gateway: Gateway, model: str, text: str = "ping", **more) -> str:
+    with openai_client(gateway, **more) as client:
+        answer = client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}])
+        return answer.choices[0].message.content
+
+
+def test_one_provider(run, mock):
+    gateway = run("one-provider")
+    assert ask(gateway, "gpt-4o-mini") == "pong"
+    assert mock.last()["headers"]["authorization"] == "Bearer value-of-OPENAI_API_KEY"
+    response = ANTHROPIC.post(gateway.url, ANTHROPIC.body("gpt-4o-mini"))
+    assert ANTHROPIC.text_of(response.json())
+
+
+def test_fallback(run, mock, scripted):
+    def broken(connection):
+        connection.read()
+        connection.reset()
+
+    gateway = run("fallback")
+    assert ask(gateway, "assistant") == "pong"
+    assert (mock.last()["path"], mock.last()["body"]["model"]) == ("/v1/messages", "claude-sonnet-4-5")
+    gateway = run("fallback", anthropic=scripted(broken).url)
+    assert ask(gateway, "assistant") == "pong"
+    assert (mock.last()["path"], mock.last()["body"]["model"]) == ("/v1/chat/completions", "gpt-4o")
+
+
+def test_aliases(run, mock):
+    gateway = run("aliases")
+    for alias, model in {"fast": "gpt-4o-mini", "smart": "claude-sonnet-4-5", "legacy": "gpt-4o-mini", "gpt-5": "gpt-5"}.items():
+        assert ask(gateway, alias) == "pong"
+        assert mock.last()["body"]["model"] == model
+    with openai_client(gateway) as client:
+        names = {model.id for model in client.models.list()}
+    assert {"fast", "smart"} <= names and "legacy" not in names
+
+
+def test_self_hosted(run, mock, scripted):
+    asked = []
+
+    def local(name):
+        def script(connection):
+            while True:
+                asked.append((name, connection.read()))
+                connection.answer(200, OPENAI.answer(name))
+
+        return scripted(script).url
+
+    gateway = run("self-hosted", vllm_1=local("vllm-1"), vllm_2=local("vllm-2"), ollama=local("ollama"))
+    assert {ask(gateway, "qwen-coder") for _ in range(60)} == {"vllm-1", "vllm-2"}
+    assert ask(gateway, "gemma") == "ollama"
+    assert not [request for _, request in asked if "authorization" in request.headers]
+
+
+def test_client_keys(run, mock):
+    gateway = run("client-keys")
+    team, interns = "value-of-PLATFORM_TEAM_KEY", "value-of-INTERNS_KEY"
+    assert ask(gateway, "gpt-4o", api_key=team) == "pong"
+    assert mock.last()["headers"]["authorization"] == "Bearer value-of-OPENAI_API_KEY"
+    assert ask(gateway, "gpt-4o-mini", api_key=interns) == "pong"
+    with pytest.raises(sdk.PermissionDeniedError):
+        ask(gateway, "gpt-4o", api_key=interns)
+    with pytest.raises(sdk.AuthenticationError):
+        ask(gateway, "gpt-4o", api_key="anything else")
+
+
+def test_every_example_has_its_test():
+    tested = {name.removeprefix("test_").replace("_", "-") for name in globals() if name.startswith("test_")}
+    assert set(NAMES) <= tested, f"without a test: {set(NAMES) - tested}"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from conftest import anthropic_client, openai_client
 from harness.config import document, rule
-from harness.process import Gateway, aigw
+from harness.process import Gateway
 from harness.shapes import ANTHROPIC, BOTH, OPENAI, by_name
 from harness.tls_proxy import TlsProxy
 
@@ -57,12 +55,6 @@ def test_schema_row(start, mock, client, name, schema, path, place):
     credentials = {name: headers[name] for name in ("authorization", "x-api-key", "api-key") if name in headers}
     expected = {} if place is None else {place: "Bearer row-key" if place == "authorization" else "row-key"}
     assert credentials == expected
-
-
-def presets() -> list[dict]:
-    result = aigw("providers", "--json")
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
 
 
 # The hosts of the vendors' documentation, not read from the program.
