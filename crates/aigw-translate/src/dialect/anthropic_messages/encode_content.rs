@@ -228,24 +228,26 @@ impl Writing<'_> {
         if block.cache.is_some() {
             self.losses.report_suffix(block.place, self.names.cache);
         }
-        let own = |dialect| dialect == THIS;
-        if self.reader == Reader::Upstream {
-            let proof = reasoning.redacted.as_ref().or(reasoning.signature.as_ref());
-            if !proof.is_some_and(|proof| own(proof.dialect)) {
+        let text = reasoning.text.as_deref().unwrap_or_default();
+        let proof = reasoning.redacted.as_ref().or(reasoning.signature.as_ref());
+        match self.reader {
+            Reader::Upstream if !proof.is_some_and(|proof| proof.dialect == THIS) => {
                 self.losses.report(block.place, "");
                 return false;
             }
+            Reader::Client if proof.is_none() && text.is_empty() => return false,
+            _ => {}
         }
+        let proof = proof.map_or(Cow::Borrowed(""), |proof| proof.write(THIS));
         let mut object = Object::open(out);
-        if let Some(redacted) = &reasoning.redacted {
+        // Other vendors show a summary beside what they encrypt.
+        if reasoning.redacted.is_some() && text.is_empty() {
             object.member("type", "redacted_thinking");
-            object.member("data", &redacted.write(THIS));
+            object.member("data", &proof);
         } else {
-            let signature = reasoning.signature.as_ref();
             object.member("type", "thinking");
-            object.member("thinking", reasoning.text.as_deref().unwrap_or_default());
-            let signature = signature.map_or(Cow::Borrowed(""), |signature| signature.write(THIS));
-            object.member("signature", &signature);
+            object.member("thinking", text);
+            object.member("signature", &proof);
         }
         object.extra(&block.extra, &[]);
         object.close();

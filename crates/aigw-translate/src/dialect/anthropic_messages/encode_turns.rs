@@ -36,18 +36,23 @@ pub(super) struct Conversation<'a> {
 impl<'a> Conversation<'a> {
     /// Groups the messages of a request.
     ///
-    /// Instructions move to the top in their order. Those after a user turn stay where they are on a model that takes them
-    /// there (and, for a model that is not known, when the client wrote this dialect).
+    /// Instructions move to the top in their order. Those between a user's turn and an assistant's, or between a user's turn and
+    /// the end, stay where they are on a model that takes them there (one that is not known: when the client wrote this
+    /// dialect), so that the prompt before them stays cached.
     pub(super) fn new(request: &'a Request, model: &Model, writing: &mut Writing<'_>) -> Self {
         let mut conversation = Self::default();
         let in_place = model.mid_system.unwrap_or(request.names.dialect == THIS);
-        for message in &request.messages {
+        for (index, message) in request.messages.iter().enumerate() {
             if message.name.is_some() {
                 writing.losses.report_suffix(message.place, writing.names.name);
             }
             writing.losses.report_extra(message.place, &message.extra, THIS);
             let role = match message.role {
-                Role::System | Role::Developer if in_place && conversation.last_role() == Some("user") => {
+                Role::System | Role::Developer
+                    if in_place
+                        && matches!(conversation.last_role(), Some("user" | "system"))
+                        && answered(request.messages.get(index + 1..)) =>
+                {
                     "system"
                 }
                 Role::System | Role::Developer => {
@@ -123,6 +128,13 @@ impl<'a> Conversation<'a> {
         }
         super::write::list(object.key("messages"), &self.turns, |out, turn| turn.write(out));
     }
+}
+
+/// What comes after instructions is an assistant's turn, or nothing.
+fn answered(rest: Option<&[Message]>) -> bool {
+    let mut rest = rest.unwrap_or_default().iter();
+    rest.find(|message| !matches!(message.role, Role::System | Role::Developer))
+        .is_none_or(|message| message.role == Role::Assistant)
 }
 
 impl<'a> Turn<'a> {

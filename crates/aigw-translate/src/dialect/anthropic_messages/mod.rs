@@ -6,6 +6,8 @@ mod decode;
 mod decode_content;
 mod encode;
 mod encode_content;
+#[cfg(test)]
+mod encode_tests;
 mod encode_turns;
 mod error;
 mod models;

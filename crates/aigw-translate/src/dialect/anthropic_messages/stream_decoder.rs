@@ -13,7 +13,10 @@ use super::read::{BlockIn, Members};
 use super::response::finish;
 use super::usage::Counts;
 use crate::dialect::contract::StreamDecoder;
-use crate::ir::{BlockKind, Delta, DialectId, Event, Extra, Opaque, Part, Place, Signature, ToolCall, Usage};
+use crate::ir::{
+    BlockKind, Delta, DialectId, Event, Extra, Finish, FinishReason, Opaque, Part, Place, Signature,
+    ToolCall, Usage,
+};
 
 const THIS: DialectId = DialectId::AnthropicMessages;
 
@@ -271,7 +274,12 @@ impl Decoder {
                 extra: Extra::none(),
             });
         }
-        self.finished = true;
+        if !std::mem::replace(&mut self.finished, true) {
+            out.push(Event::Finish {
+                candidate: 0,
+                finish: Finish::new(FinishReason::Stop),
+            });
+        }
         self.ended = true;
         out.push(Event::End);
     }

@@ -113,16 +113,21 @@ impl<'a> Plan<'a> {
             }
         }
         if let Some(reasoning) = reasoning {
-            let display = reasoning.display.as_ref().filter(|_| self.on());
-            inner.optional("display", display.filter(|word| known_display(word)));
+            let display = reasoning.display.as_deref().filter(|_| self.on());
+            inner.optional("display", display.and_then(display_word).as_ref());
             inner.extra(&reasoning.extra, &[]);
         }
         inner.close();
     }
 }
 
-fn known_display(word: &str) -> bool {
-    matches!(word, "summarized" | "omitted")
+/// The vendor shows a summary or nothing; other vendors have several lengths of summary.
+fn display_word(word: &str) -> Option<&str> {
+    match word {
+        "summarized" | "omitted" => Some(word),
+        "auto" | "concise" | "detailed" => Some("summarized"),
+        _ => None,
+    }
 }
 
 fn ours(request: &Request) -> bool {
@@ -133,7 +138,7 @@ fn form(request: &Request, reasoning: &Reasoning, model: &Model, losses: &mut Lo
     if reasoning
         .display
         .as_deref()
-        .is_some_and(|word| !known_display(word))
+        .is_some_and(|word| display_word(word).is_none())
     {
         losses.report_named(request.names.reasoning);
     }
