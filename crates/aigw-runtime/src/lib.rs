@@ -3,7 +3,9 @@
 mod admin;
 mod live;
 mod telemetry;
+mod watch;
 
 pub use admin::admin;
 pub use live::{Gateway, Live, Sink};
 pub use telemetry::{LogFormat, Metrics, Telemetry};
+pub use watch::Watcher;

@@ -4,7 +4,7 @@ use aigw_config::Snapshot;
 use aigw_translate::answer::Answer;
 use http::header::{self, HeaderValue};
 
-use super::{Current, Exchange, Phase};
+use super::{Current, Exchange, Permits, Phase};
 use crate::effect::{Effect, Effects, ResponseHead};
 use crate::event::Inputs;
 use crate::ledger::{ErrorClass, Outcome};
@@ -106,7 +106,7 @@ impl Exchange {
         self.hard_deadline = None;
         let current = self.current.take();
         self.inbound = None;
-        self.permits.body = None;
+        self.permits = Permits::default();
         let Some(mut record) = self.record.take() else {
             return;
         };
