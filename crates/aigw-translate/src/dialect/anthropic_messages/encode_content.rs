@@ -231,7 +231,7 @@ impl Writing<'_> {
         let text = reasoning.text.as_deref().unwrap_or_default();
         let proof = reasoning.redacted.as_ref().or(reasoning.signature.as_ref());
         match self.reader {
-            Reader::Upstream if !proof.is_some_and(|proof| proof.dialect == THIS) => {
+            Reader::Upstream if proof.is_none_or(|proof| proof.dialect != THIS) => {
                 self.losses.report(block.place, "");
                 return false;
             }
