@@ -53,7 +53,7 @@ pub(super) fn block(mut block: BlockIn, place: Place) -> Block {
         "document" => document(members),
         "tool_use" => Part::ToolCall(tool_use(
             members,
-            block.input.take().map(|raw| raw.get().to_owned()),
+            block.input.take().map(|raw| compact(raw.get())),
         )),
         "tool_result" => Part::ToolResult(tool_result(members, place)),
         "thinking" => thinking(members),
@@ -193,6 +193,41 @@ fn tool_use(members: &mut Members, input: Option<String>) -> ToolCall {
     }
 }
 
+/// JSON text without the blanks between its tokens: other vendors' models write arguments so.
+fn compact(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find([' ', '\n', '\r', '\t', '"']) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let end = if from.starts_with('"') {
+            string_end(from)
+        } else {
+            1
+        };
+        let (token, after) = from.split_at(end);
+        if token.starts_with('"') {
+            out.push_str(token);
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Where the string that `text` starts with ends.
+fn string_end(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            b'"' if !escaped => return at + 1,
+            b'\\' => escaped = !escaped,
+            _ => escaped = false,
+        }
+    }
+    text.len()
+}
+
 fn tool_result(members: &mut Members, place: Place) -> ToolResult {
     let blocks = members.take("content").map(ContentIn::from);
     ToolResult {
@@ -225,5 +260,20 @@ pub(super) fn cache_marker(mut members: Members) -> CacheMarker {
     CacheMarker {
         ttl,
         extra: members.rest(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_lose_blanks_outside_of_strings_only() {
+        let pretty = "{\n  \"a b\": [1, 2.50],\t\"q\": \" \\\" \\\\\", \"é\": {} }";
+        assert_eq!(
+            compact(pretty),
+            "{\"a b\":[1,2.50],\"q\":\" \\\" \\\\\",\"é\":{}}"
+        );
+        assert_eq!(compact("{}"), "{}");
     }
 }
