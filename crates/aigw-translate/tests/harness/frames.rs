@@ -1,5 +1,7 @@
 //! Cuts the bytes of a stream into frames, however the bytes arrive.
 
+use aigw_translate::codec::sse;
+
 /// One SSE event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
@@ -9,26 +11,25 @@ pub struct Frame {
     pub data: Vec<u8>,
 }
 
-/// The frames of a body that arrives in `pieces`.
+/// The frames of a body that arrives in `pieces`. What stands after the last blank line is no event.
 pub fn split(pieces: &[&[u8]]) -> Vec<Frame> {
-    let text = String::from_utf8(pieces.concat()).expect("golden streams are UTF-8");
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut frames = Vec::new();
-    for part in text.split("\n\n") {
-        let (mut event, mut data) = (None, Vec::new());
-        for line in part.lines() {
-            let (name, value) = line.split_once(':').unwrap_or((line, ""));
-            let value = value.strip_prefix(' ').unwrap_or(value);
-            match name {
-                "event" => event = Some(value.to_owned()),
-                "data" => data.push(value),
-                _ => {}
-            }
-        }
-        if !data.is_empty() {
-            let data = data.join("\n").into_bytes();
-            frames.push(Frame { event, data });
+    let mut decoder = sse::Decoder::default();
+    let mut found = Vec::new();
+    for piece in pieces {
+        let mut frames = decoder.push(piece);
+        while let Some(frame) = frames.next().expect("golden streams are small") {
+            found.extend(kept(&frame));
         }
     }
-    frames
+    if let Some(tail) = decoder.finish().filter(|tail| tail.whole) {
+        found.extend(kept(&tail.frame));
+    }
+    found
+}
+
+fn kept(frame: &sse::Frame<'_>) -> Option<Frame> {
+    Some(Frame {
+        event: frame.event.as_deref().map(str::to_owned),
+        data: frame.data?.to_owned(),
+    })
 }

@@ -13,9 +13,11 @@ mod fields;
 mod observe;
 mod response;
 mod schema;
+mod stream_calls;
 mod stream_choice;
 mod stream_decode;
 mod stream_encode;
+mod stream_write;
 mod usage;
 mod write;
 

@@ -87,12 +87,13 @@ pub(super) fn effort_word(effort: &ReasoningEffort) -> &str {
     }
 }
 
-/// The effort that stands for a budget of reasoning tokens: up to 4,096 low, up to 16,384 medium, above high.
+/// The effort that stands for a budget of reasoning tokens: up to 4,096 low, below 16,384 medium, from there high. More than `high`
+/// is not asked for, since many models refuse it.
 pub(super) fn effort_of_budget(budget: u64) -> &'static str {
     match budget {
         0..=4_096 => "low",
-        4_097..=16_384 => "medium",
-        _ => "high",
+        4_097..16_384 => "medium",
+        16_384.. => "high",
     }
 }
 

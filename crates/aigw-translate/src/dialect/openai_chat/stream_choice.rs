@@ -5,14 +5,12 @@
 
 use serde_json::Value;
 
-use super::chunk::{self, Call, Delta, Scalar};
+use super::chunk::{self, Delta, Scalar};
 use super::decode_content::content;
 use super::decode_message::thinking_block;
 use super::schema::{ID, finish};
-use crate::ir::{
-    self, BlockKind, DialectId, Event, Extra, Finish, FinishReason, Opaque, Part, Place, ReasoningBlock,
-    Signature,
-};
+use super::stream_calls::{Calls, Stage};
+use crate::ir::{self, BlockKind, Event, Extra, Finish, FinishReason, Opaque, Part, Place, ReasoningBlock};
 
 /// State of one choice.
 #[derive(Debug)]
@@ -21,10 +19,7 @@ pub(super) struct Choice {
     /// How many blocks have begun.
     blocks: u32,
     open: Option<Open>,
-    waiting: Vec<Waiting>,
-    /// Positions of the calls that have ended.
-    ended: Vec<u32>,
-    called: bool,
+    calls: Calls,
     finished: bool,
 }
 
@@ -36,51 +31,8 @@ enum Open {
     Reasoning {
         repeated: bool,
     },
-    Call {
-        position: u32,
-        id: String,
-        arguments: Progress,
-    },
-}
-
-/// A call that has not begun.
-#[derive(Debug, Default)]
-struct Waiting {
-    position: u32,
-    id: String,
-    name: String,
-    custom: bool,
-    signature: Option<Signature>,
-    extra: Extra,
-    arguments: String,
-}
-
-/// How far the JSON object of a call's arguments has come.
-#[derive(Debug, Default, PartialEq)]
-struct Progress {
-    depth: u32,
-    in_text: bool,
-    escaped: bool,
-    complete: bool,
-}
-
-impl Progress {
-    fn read(&mut self, text: &str) {
-        for byte in text.bytes() {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' if self.in_text => self.escaped = true,
-                b'"' => self.in_text = !self.in_text,
-                _ if self.in_text => {}
-                b'{' | b'[' => self.depth += 1,
-                b'}' | b']' => {
-                    self.depth = self.depth.saturating_sub(1);
-                    self.complete = self.depth == 0;
-                }
-                _ => {}
-            }
-        }
-    }
+    /// A call, by its position.
+    Call(usize),
 }
 
 impl Choice {
@@ -90,9 +42,7 @@ impl Choice {
             index,
             blocks: 0,
             open: None,
-            waiting: Vec::new(),
-            ended: Vec::new(),
-            called: false,
+            calls: Calls::default(),
             finished: false,
         }
     }
@@ -121,7 +71,7 @@ impl Choice {
             self.flush(out);
             if !self.finished {
                 self.finished = true;
-                let finish = finish(word, self.called);
+                let finish = finish(word, !self.calls.is_empty());
                 out.push(Event::Finish {
                     candidate: self.index,
                     finish,
@@ -136,10 +86,9 @@ impl Choice {
         self.flush(out);
         if !self.finished {
             self.finished = true;
-            let reason = if self.called {
-                FinishReason::ToolCalls
-            } else {
-                FinishReason::Stop
+            let reason = match self.calls.is_empty() {
+                true => FinishReason::Stop,
+                false => FinishReason::ToolCalls,
             };
             out.push(Event::Finish {
                 candidate: self.index,
@@ -181,10 +130,10 @@ impl Choice {
             self.call(call, out)?;
         }
         if let Some(function) = delta.function_call {
-            let call = Call {
+            let call = chunk::Call {
                 index: Some(0),
                 function: Some(function),
-                ..Call::default()
+                ..chunk::Call::default()
             };
             self.call(call, out)?;
         }
@@ -264,111 +213,45 @@ impl Choice {
         Ok(())
     }
 
-    fn call(&mut self, call: Call<'_>, out: &mut Vec<Event>) -> Result<(), String> {
-        let custom = call.custom.is_some() || call.kind.text() == Some("custom");
-        let function = call.function.or(call.custom).unwrap_or_default();
-        let id = call.id.into_text();
-        let name = function.name.into_text().unwrap_or_default();
-        let arguments = match function.arguments {
-            Scalar::Text(text) => text.into_owned(),
-            Scalar::Other(value @ Value::Object(_)) => value.to_string(),
-            _ => String::new(),
+    fn call(&mut self, piece: chunk::Call<'_>, out: &mut Vec<Event>) -> Result<(), String> {
+        let (position, arguments) = self.calls.take(piece, self.index);
+        let Some(call) = self.calls.at(position) else {
+            return Ok(());
         };
-        self.called = true;
-        let position = self.position(call.index, id.as_deref(), &name);
-        if matches!(&self.open, Some(Open::Call { position: open, .. }) if *open == position) {
-            self.argue(arguments, out);
-            self.drain(false, out);
-            return Ok(());
+        match call.stage {
+            Stage::Open if arguments.is_empty() => {}
+            Stage::Open => self.grow(ir::Delta::Arguments(arguments), out),
+            Stage::Waiting => call.waiting.push_str(&arguments),
+            Stage::Ended if arguments.trim().is_empty() => {}
+            Stage::Ended => return Err("a tool call goes on after it had ended".to_owned()),
         }
-        if let Some(waiting) = self
-            .waiting
-            .iter_mut()
-            .find(|waiting| waiting.position == position)
-        {
-            waiting.arguments.push_str(&arguments);
-            if waiting.name.is_empty() {
-                waiting.name = name;
-            }
-            self.drain(false, out);
-            return Ok(());
-        }
-        if self.ended.contains(&position) {
-            return match arguments.trim().is_empty() {
-                true => Ok(()),
-                false => Err("a tool call goes on after it had ended".to_owned()),
-            };
-        }
-        let (signature, extra) = proof(call.extra_content, call.rest);
-        self.waiting.push(Waiting {
-            position,
-            id: id.unwrap_or_else(|| format!("call_{}_{position}", self.index)),
-            name,
-            custom,
-            signature,
-            extra,
-            arguments,
-        });
         self.drain(false, out);
         Ok(())
     }
 
-    /// Which call is meant: by its index; some servers give none, or the same for every call, and then a new id means a new call.
-    fn position(&self, index: Option<u32>, id: Option<&str>, name: &str) -> u32 {
-        let count = u32::try_from(self.ended.len() + self.waiting.len()).unwrap_or(u32::MAX);
-        let (last, known) = match (self.waiting.last(), &self.open) {
-            (Some(waiting), _) => (Some(waiting.position), Some(waiting.id.as_str())),
-            (None, Some(Open::Call { position, id, .. })) => (Some(*position), Some(id.as_str())),
-            _ => (self.ended.last().copied(), None),
-        };
-        let next = match &self.open {
-            Some(Open::Call { .. }) => count.saturating_add(1),
-            _ => count,
-        };
-        match (index, id) {
-            (Some(index), Some(id)) if last == Some(index) && !name.is_empty() && known != Some(id) => {
-                next.max(index + 1)
-            }
-            (Some(index), _) => index,
-            (None, Some(id)) if known == Some(id) => last.unwrap_or(next),
-            (None, Some(_)) => next,
-            (None, None) if name.is_empty() => last.unwrap_or(next),
-            (None, None) => next,
-        }
-    }
-
-    fn argue(&mut self, text: String, out: &mut Vec<Event>) {
-        if text.is_empty() {
-            return;
-        }
-        if let Some(Open::Call { arguments, .. }) = &mut self.open {
-            arguments.read(&text);
-        }
-        self.grow(ir::Delta::Arguments(text), out);
-    }
-
     /// Begins the calls that wait, while the one before them is complete; `force`: all of them.
     fn drain(&mut self, force: bool, out: &mut Vec<Event>) {
-        while let Some(first) = self.waiting.first() {
-            let busy = matches!(&self.open, Some(Open::Call { arguments, .. }) if !arguments.complete);
-            if !force && (busy || first.name.is_empty()) {
+        while let Some(position) = self.calls.first_waiting() {
+            let open = match self.open {
+                Some(Open::Call(open)) => self.calls.at(open),
+                _ => None,
+            };
+            let busy = open.is_some_and(|call| !call.arguments.complete);
+            let named = self.calls.at(position).is_some_and(|call| call.is_named());
+            if !force && (busy || !named) {
                 return;
             }
-            let first = self.waiting.remove(0);
             self.close(out);
-            let open = Open::Call {
-                position: first.position,
-                id: first.id.clone(),
-                arguments: Progress::default(),
+            let Some(call) = self.calls.at(position) else {
+                return;
             };
-            let kind = BlockKind::ToolCall {
-                id: first.id,
-                name: first.name,
-                custom: first.custom,
-                signature: first.signature,
-            };
-            self.begin(open, kind, first.extra, out);
-            self.argue(first.arguments, out);
+            call.stage = Stage::Open;
+            let waiting = std::mem::take(&mut call.waiting);
+            let (kind, extra) = call.kind();
+            self.begin(Open::Call(position), kind, extra, out);
+            if !waiting.is_empty() {
+                self.grow(ir::Delta::Arguments(waiting), out);
+            }
         }
     }
 
@@ -400,8 +283,10 @@ impl Choice {
         let Some(open) = self.open.take() else {
             return;
         };
-        if let Open::Call { position, .. } = open {
-            self.ended.push(position);
+        if let Open::Call(position) = open
+            && let Some(call) = self.calls.at(position)
+        {
+            call.stage = Stage::Ended;
         }
         out.push(Event::BlockStop {
             candidate: self.index,
@@ -424,31 +309,4 @@ fn skeleton(index: u32, name: &str, value: Value) -> Opaque {
         dialect: ID,
         value: serde_json::json!({ "choices": [choice] }),
     }
-}
-
-/// Gemini's proof in `extra_content`, and what else stands beside a call.
-fn proof(
-    extra_content: Option<Value>,
-    mut rest: serde_json::Map<String, Value>,
-) -> (Option<Signature>, Extra) {
-    let Some(mut content) = extra_content else {
-        return (None, Extra::new(ID, rest));
-    };
-    let google = content.get_mut("google").and_then(Value::as_object_mut);
-    let signature = google.and_then(|google| google.shift_remove("thought_signature"));
-    let empty = |value: &Value| {
-        value.as_object().is_some_and(|map| {
-            map.values()
-                .all(|value| value.as_object().is_some_and(serde_json::Map::is_empty))
-        })
-    };
-    if !empty(&content) {
-        rest.insert("extra_content".to_owned(), content);
-    }
-    let signature = signature.and_then(|value| value.as_str().map(str::to_owned));
-    let signature = signature.map(|value| Signature {
-        dialect: DialectId::Gemini,
-        value,
-    });
-    (signature, Extra::new(ID, rest))
 }
