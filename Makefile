@@ -52,8 +52,8 @@ bench: ## measure the gateway beside two bare proxies, 8 minutes (ARGS=--quick: 
 	@cargo build --release --locked --bins -p aigw -p aigw-bench
 	@cargo run --release --locked -p aigw-bench -- $(ARGS)
 
-fuzz: ## run each fuzz target for 60 seconds
-	@scripts/fuzz.sh
+fuzz: ## run each fuzz target for FUZZ_SECONDS, 60 (ARGS="peek sse": only those)
+	@scripts/fuzz.sh $(ARGS)
 
 image: ## build the container image
 	@$(CONTAINER) build -t $(IMAGE) .

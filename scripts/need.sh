@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: scripts/need.sh rust|python|node …   installs what is missing, or says what to install
+# usage: scripts/need.sh rust|cxx|python|node …   installs what is missing, or says what to install
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,6 +32,10 @@ need_rust() {
     # In this folder rustup fetches the pinned toolchain when it is not there yet.
     cargo --version >/dev/null 2>&1 || rustup toolchain install >&2
     cargo --version >/dev/null
+}
+
+need_cxx() {
+    command -v c++ >/dev/null || apt g++
 }
 
 need_python() {

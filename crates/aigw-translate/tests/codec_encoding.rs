@@ -117,11 +117,14 @@ proptest! {
             let mut encoded = encode(coding, &[&plain]);
             let at = at.index(encoded.len());
             encoded[at] = byte;
-            // However it is cut, the verdict is the same.
-            prop_assert_eq!(
-                decode_chunks(name(coding), encoded.chunks(size)).ok(),
-                decode_chunks(name(coding), [&encoded[..]]).ok()
-            );
+            let cut = decode_chunks(name(coding), encoded.chunks(size));
+            let whole = decode_chunks(name(coding), [&encoded[..]]);
+            match (cut, whole) {
+                (Ok(cut), Ok(whole)) => prop_assert_eq!(cut, whole),
+                // libzstd compares the announced size only of frames that it gets whole.
+                _ if coding == "zstd" => {}
+                (cut, whole) => prop_assert_eq!(cut.is_ok(), whole.is_ok(), "{}", coding),
+            }
         }
     }
 }
