@@ -118,3 +118,61 @@ fn write(error: &Error, out: &mut Vec<u8>) {
     object.member("request_id", &error.request_id);
     object.close();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_the_vendor_is_written_back() {
+        for (status, word) in [
+            (400, "invalid_request_error"),
+            (401, "authentication_error"),
+            (402, "billing_error"),
+            (403, "permission_error"),
+            (404, "not_found_error"),
+            (413, "request_too_large"),
+            (429, "rate_limit_error"),
+            (500, "api_error"),
+            (504, "timeout_error"),
+            (529, "overloaded_error"),
+        ] {
+            let body =
+                format!(r#"{{"type":"error","error":{{"type":"{word}","message":"m"}},"request_id":"r"}}"#);
+            let mut read = decode(status, body.as_bytes());
+            assert_eq!(read.kind, ErrorKind::from_status(status), "{word}");
+            assert_eq!(read.request_id.as_deref(), Some("r"));
+            assert_eq!(encode(&read), body.as_bytes());
+            read.opaque = None;
+            assert_eq!(encode(&read), body.as_bytes());
+            // Inside a stream there is no status.
+            let value = serde_json::from_str(&body).unwrap();
+            assert_eq!(from_value(None, value).unwrap().status, status);
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_gateway_keeps_its_code() {
+        let error = Error {
+            param: Some("model".to_owned()),
+            ..Error::gateway(404, "model_unknown", "No.")
+        };
+        let expected = r#"{"type":"error","error":{"type":"not_found_error","message":"No.","code":"model_unknown","param":"model"},"request_id":null}"#;
+        assert_eq!(String::from_utf8(encode(&error)).unwrap(), expected);
+    }
+
+    #[test]
+    fn too_long_a_prompt_has_the_code_that_others_know() {
+        let body = br#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 3 tokens > 2 maximum"}}"#;
+        assert_eq!(decode(400, body).code.as_deref(), Some("context_length_exceeded"));
+    }
+
+    #[test]
+    fn what_is_no_error_of_the_vendor_is_text() {
+        for body in ["<html>", r#"{"error":"x"}"#, r#"{"error":{}}"#, "[]", ""] {
+            let read = decode(503, body.as_bytes());
+            assert_eq!((read.status, read.kind), (503, ErrorKind::Overloaded), "{body}");
+            assert!(read.opaque.is_none());
+        }
+    }
+}

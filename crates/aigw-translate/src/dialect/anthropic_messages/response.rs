@@ -98,7 +98,7 @@ pub(super) fn stop_reason(finish: Option<&Finish>, refused: bool, calls: bool) -
         Some(FinishReason::ToolCalls) => "tool_use",
         Some(FinishReason::StopSequence) => "stop_sequence",
         _ if refused => "refusal",
-        Some(FinishReason::Stop) if calls => "tool_use",
+        Some(FinishReason::Stop) | None if calls => "tool_use",
         _ => "end_turn",
     })
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::AnthropicMessages;
 use crate::dialect::{Dialect, ReplyContext, Target};
-use crate::ir::{Event, Losses};
+use crate::ir::{BlockKind, Delta, DialectId, Event, Extra, Losses, Opaque};
 
 fn context() -> ReplyContext {
     ReplyContext {
@@ -369,4 +369,120 @@ fn an_error_ends_a_stream() {
     assert!(!decoder.finish(&mut events));
     let (written, _) = encode(&events);
     assert_eq!(written, [("error".to_owned(), data)]);
+}
+
+/// Some servers say a call's arguments whole at its start; those that stream them say `{}` there.
+#[test]
+fn arguments_at_the_start_count_when_no_delta_says_them() {
+    let arguments = |deltas: &[Value]| {
+        let start = json!({"type": "content_block_start", "index": 0,
+            "content_block": {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}}});
+        let mut frames = vec![("content_block_start", start)];
+        for delta in deltas {
+            frames.push((
+                "content_block_delta",
+                json!({"type": "content_block_delta", "index": 0, "delta": delta}),
+            ));
+        }
+        frames.push(("message_stop", json!({"type": "message_stop"})));
+        let events = decode(&frames, true).into_iter();
+        let texts = events.filter_map(|event| match event {
+            Event::Delta {
+                delta: Delta::Arguments(text),
+                ..
+            } => Some(text),
+            _ => None,
+        });
+        texts.collect::<String>()
+    };
+    assert_eq!(arguments(&[]), r#"{"a":1}"#);
+    let streamed = json!({"type": "input_json_delta", "partial_json": "{\"b\":2}"});
+    assert_eq!(arguments(&[streamed]), r#"{"b":2}"#);
+    let empty = json!({"type": "input_json_delta", "partial_json": ""});
+    assert_eq!(arguments(&[empty]), r#"{"a":1}"#);
+}
+
+/// Plain text of a free-form tool is an object for this client.
+#[test]
+fn a_free_form_call_is_an_object_when_whole() {
+    let delta = |text: &str| Event::Delta {
+        candidate: 0,
+        block: 0,
+        delta: Delta::Arguments(text.to_owned()),
+    };
+    let start = Event::BlockStart {
+        candidate: 0,
+        block: 0,
+        kind: BlockKind::ToolCall {
+            id: "c".to_owned(),
+            name: "sh".to_owned(),
+            custom: true,
+            signature: None,
+        },
+        extra: Extra::none(),
+    };
+    let stop = Event::BlockStop {
+        candidate: 0,
+        block: 0,
+    };
+    let (written, losses) = encode(&[start, delta("ls "), delta("\"a\""), stop, Event::End]);
+    let json: Vec<&str> = written
+        .iter()
+        .filter_map(|(_, data)| data["delta"]["partial_json"].as_str())
+        .collect();
+    assert_eq!(json, [r#"{"input":"ls \"a\""}"#]);
+    assert_eq!(losses.pointers(), ["/content/0"]);
+    // A call without a reason to stop still tells the client to run it.
+    assert_eq!(
+        written.iter().rev().nth(1).unwrap().1["delta"]["stop_reason"],
+        "tool_use"
+    );
+}
+
+#[test]
+fn other_vendors_blocks_and_candidates_are_left_out() {
+    let start = |candidate, block, kind| Event::BlockStart {
+        candidate,
+        block,
+        kind,
+        extra: Extra::none(),
+    };
+    let delta = |candidate, block, delta| Event::Delta {
+        candidate,
+        block,
+        delta,
+    };
+    let foreign = Opaque {
+        dialect: DialectId::Gemini,
+        value: json!({"executableCode": {}}),
+    };
+    let said = |text: &str| Delta::Text(text.to_owned());
+    let (written, losses) = encode(&[
+        start(0, 0, BlockKind::Opaque(foreign.clone())),
+        delta(0, 0, Delta::Opaque(foreign)),
+        Event::BlockStop {
+            candidate: 0,
+            block: 0,
+        },
+        start(1, 0, BlockKind::Text),
+        delta(1, 0, said("other")),
+        start(0, 1, BlockKind::Text),
+        delta(0, 1, said("mine")),
+        Event::End,
+    ]);
+    let names: Vec<&str> = written.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "message_start",
+            "content_block_start",
+            "content_block_delta",
+            "content_block_stop",
+            "message_delta",
+            "message_stop"
+        ]
+    );
+    assert_eq!(written[1].1["index"], 0);
+    assert_eq!(written[2].1["delta"]["text"], "mine");
+    assert_eq!(losses.pointers(), ["/content/0", "/choices/1"]);
 }
