@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::expect::Expect;
 use crate::payload::{
-    Ask, LARGE, Pace, SMALL, anthropic_answer, anthropic_events, anthropic_stream_text, joined,
-    openai_answer, openai_events, openai_request,
+    ANTHROPIC_DELTAS, Ask, LARGE, OPENAI_DELTAS, Pace, SMALL, anthropic_answer, anthropic_events, joined,
+    openai_answer, openai_events, openai_request, stream_text,
 };
 
 /// The OpenAI path; the gateway is always called there.
@@ -52,6 +52,14 @@ pub const SSE_TRANSLATED: &str = "sse-64-translated";
 pub const SSE_BURST: &str = "sse-64-burst";
 /// Translated stream that comes in one write.
 pub const SSE_TRANSLATED_BURST: &str = "sse-64-burst-translated";
+/// Time to first token, passed through.
+pub const FIRST_TOKEN: &str = "first-token";
+/// Time to first token, translated.
+pub const FIRST_TOKEN_TRANSLATED: &str = "first-token-translated";
+/// Time to first token, passed through, on a machine that rests between tokens.
+pub const FIRST_TOKEN_RESTED: &str = "first-token-rested";
+/// Time to first token, translated, on a machine that rests between tokens.
+pub const FIRST_TOKEN_RESTED_TRANSLATED: &str = "first-token-rested-translated";
 
 /// The cases of which throughput, latency and CPU time are measured, in the order they are run.
 pub fn all() -> Vec<Case> {
@@ -95,13 +103,35 @@ pub fn all() -> Vec<Case> {
     ]
 }
 
-/// The cases of which the time to first token is measured with one request in flight. What follows the first token
-/// comes a moment later, as a model's does: it must not compete with the first one for the machine's cores.
+/// The cases of which the time to first token is measured with one request in flight. Their streams carry one word:
+/// what a model sends later must not compete with its first token for the machine's cores.
 pub fn first_token() -> Vec<Case> {
     vec![
-        stream(SSE, "pass-through stream", Pace::FirstThenRest),
-        translated_stream(SSE_TRANSLATED, "translated stream", Pace::FirstThenRest),
+        stream(FIRST_TOKEN, "pass-through stream of one word", Pace::Word),
+        translated_stream(
+            FIRST_TOKEN_TRANSLATED,
+            "translated stream of one word",
+            Pace::Word,
+        ),
+        stream(
+            FIRST_TOKEN_RESTED,
+            "pass-through stream that ends 1 ms after its word",
+            Pace::WordAndPause,
+        ),
+        translated_stream(
+            FIRST_TOKEN_RESTED_TRANSLATED,
+            "translated stream that ends 1 ms after its word",
+            Pace::WordAndPause,
+        ),
     ]
+}
+
+/// How many text deltas a stream has: all, or the one of the streams that measure the first token.
+fn deltas(pace: Pace, all: usize) -> usize {
+    match pace {
+        Pace::Events | Pace::Burst => all,
+        Pace::Word | Pace::WordAndPause => 1,
+    }
 }
 
 fn chat(size: usize) -> Ask {
@@ -132,7 +162,12 @@ fn stream(name: &'static str, title: &'static str, pace: Pace) -> Case {
         ..chat(SMALL)
     };
     // The client asks for no usage. A gateway that asks the upstream for it must take that event out again.
-    pass_through(name, title, ask, joined(&openai_events(false)))
+    pass_through(
+        name,
+        title,
+        ask,
+        joined(&openai_events(deltas(pace, OPENAI_DELTAS), false)),
+    )
 }
 
 fn translated(name: &'static str, title: &'static str) -> Case {
@@ -159,13 +194,13 @@ fn translated(name: &'static str, title: &'static str) -> Case {
 }
 
 fn translated_stream(name: &'static str, title: &'static str, pace: Pace) -> Case {
-    let (text, deltas) = anthropic_stream_text();
+    let deltas = deltas(pace, ANTHROPIC_DELTAS);
     let body = openai_request(Ask {
         model: "claude-bench",
         size: SMALL,
         stream: Some(pace),
     });
-    let upstream = Expect::Exact(joined(&anthropic_events()));
+    let upstream = Expect::Exact(joined(&anthropic_events(deltas)));
     Case {
         name,
         title,
@@ -177,7 +212,10 @@ fn translated_stream(name: &'static str, title: &'static str, pace: Pace) -> Cas
         gateway: Call {
             path: CHAT,
             body,
-            expect: Expect::Stream { text, deltas },
+            expect: Expect::Stream {
+                text: stream_text(deltas),
+                deltas,
+            },
         },
     }
 }

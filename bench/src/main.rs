@@ -82,7 +82,11 @@ fn plan(flags: Flags) -> Result<Bench, Failure> {
     };
     let (mut cases, mut first_token_cases) = (case::all(), case::first_token());
     if !flags.cases.is_empty() {
-        let known: Vec<_> = cases.iter().map(|case| case.name).collect();
+        let known: Vec<_> = cases
+            .iter()
+            .chain(&first_token_cases)
+            .map(|case| case.name)
+            .collect();
         if let Some(unknown) = flags.cases.iter().find(|name| !known.contains(&name.as_str())) {
             let detail = format!("no case is named {unknown}; there are {}", known.join(", "));
             return Err(Failure::Start {

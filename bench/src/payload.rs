@@ -15,9 +15,9 @@ pub const LARGE: usize = 16 * 1024;
 /// Events of a stream, without OpenAI's `[DONE]`.
 pub const EVENTS: usize = 64;
 /// Text deltas of an OpenAI stream: all events but the one with the role and the one with the finish reason.
-const OPENAI_DELTAS: usize = EVENTS - 2;
+pub const OPENAI_DELTAS: usize = EVENTS - 2;
 /// Text deltas of an Anthropic stream: all events but the six that frame the message and its one block.
-const ANTHROPIC_DELTAS: usize = EVENTS - 6;
+pub const ANTHROPIC_DELTAS: usize = EVENTS - 6;
 /// A word that the first text delta of each stream holds, and nothing before it.
 pub const FIRST_WORD: &[u8] = b"gateway ";
 /// Input tokens that every answer reports.
@@ -95,8 +95,10 @@ pub enum Pace {
     Events,
     /// All events in one write.
     Burst,
-    /// All up to the first text in one write, the rest in another one a moment later.
-    FirstThenRest,
+    /// One text delta: all up to it in one write, the end in another one right after.
+    Word,
+    /// The same, the end a moment later.
+    WordAndPause,
 }
 
 impl Pace {
@@ -105,7 +107,8 @@ impl Pace {
         match self {
             Self::Events => "deliver event by event",
             Self::Burst => "deliver in one burst",
-            Self::FirstThenRest => "deliver the first word, pause, then the rest",
+            Self::Word => "deliver one word",
+            Self::WordAndPause => "deliver a word, then pause",
         }
     }
 }
@@ -206,7 +209,7 @@ fn anthropic_usage(output_tokens: u64) -> Value {
 
 /// The events of an OpenAI stream, one a frame. `[DONE]` shares the frame of the last event, so that a stream has as
 /// many frames as events; a client that asks for usage is given one event more.
-pub fn openai_events(with_usage: bool) -> Vec<Bytes> {
+pub fn openai_events(deltas: usize, with_usage: bool) -> Vec<Bytes> {
     let chunk = |choices: Value| {
         json!({
             "id": "chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG",
@@ -225,7 +228,7 @@ pub fn openai_events(with_usage: bool) -> Vec<Bytes> {
         json!({"role": "assistant", "content": "", "refusal": null}),
         Value::Null,
     )];
-    events.extend(words(OPENAI_DELTAS).map(|word| delta(json!({"content": word}), Value::Null)));
+    events.extend(words(deltas).map(|word| delta(json!({"content": word}), Value::Null)));
     events.push(delta(json!({}), json!("stop")));
     if with_usage {
         let mut last = chunk(json!([]));
@@ -243,7 +246,7 @@ pub fn openai_events(with_usage: bool) -> Vec<Bytes> {
 }
 
 /// The events of an Anthropic stream, one a frame.
-pub fn anthropic_events() -> Vec<Bytes> {
+pub fn anthropic_events(deltas: usize) -> Vec<Bytes> {
     let mut events = vec![
         json!({"type": "message_start", "message": {
             "id": "msg_013Zva2CMHLNnXjNJJKqJ2EF", "type": "message", "role": "assistant", "model": "claude-bench",
@@ -252,7 +255,7 @@ pub fn anthropic_events() -> Vec<Bytes> {
         json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
         json!({"type": "ping"}),
     ];
-    events.extend(words(ANTHROPIC_DELTAS).map(
+    events.extend(words(deltas).map(
         |word| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}}),
     ));
     events.push(json!({"type": "content_block_stop", "index": 0}));
@@ -272,9 +275,9 @@ pub fn anthropic_events() -> Vec<Bytes> {
     events.into_iter().map(frame).collect()
 }
 
-/// The whole text that an Anthropic stream carries, and in how many deltas.
-pub fn anthropic_stream_text() -> (String, usize) {
-    (words(ANTHROPIC_DELTAS).collect(), ANTHROPIC_DELTAS)
+/// The whole text of a stream with that many deltas.
+pub fn stream_text(deltas: usize) -> String {
+    words(deltas).collect()
 }
 
 /// A stream's frames as two: all up to the first text, and the rest.
@@ -296,8 +299,8 @@ pub fn joined(frames: &[Bytes]) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::{
-        Ask, DONE, EVENTS, LARGE, Pace, SMALL, anthropic_answer, anthropic_events, first_then_rest, joined,
-        openai_answer, openai_events, openai_request,
+        ANTHROPIC_DELTAS, Ask, DONE, EVENTS, LARGE, OPENAI_DELTAS, Pace, SMALL, anthropic_answer,
+        anthropic_events, first_then_rest, joined, openai_answer, openai_events, openai_request,
     };
     use serde_json::Value;
 
@@ -326,18 +329,21 @@ mod tests {
 
     #[test]
     fn streams_have_64_events_and_their_end() {
-        let openai = openai_events(false);
-        assert_eq!((openai.len(), openai_events(true).len()), (EVENTS, EVENTS + 1));
+        let openai = openai_events(OPENAI_DELTAS, false);
+        assert_eq!(
+            (openai.len(), openai_events(OPENAI_DELTAS, true).len()),
+            (EVENTS, EVENTS + 1)
+        );
         assert!(joined(&openai).ends_with(DONE));
-        assert!(joined(&openai_events(true)).ends_with(DONE));
-        let anthropic = anthropic_events();
+        assert!(joined(&openai_events(OPENAI_DELTAS, true)).ends_with(DONE));
+        let anthropic = anthropic_events(ANTHROPIC_DELTAS);
         assert_eq!(anthropic.len(), EVENTS);
         assert!(joined(&anthropic).ends_with(b"data: {\"type\":\"message_stop\"}\n\n"));
     }
 
     #[test]
     fn each_pace_is_asked_for_by_its_own_phrase_alone() {
-        let paces = [Pace::Events, Pace::Burst, Pace::FirstThenRest];
+        let paces = [Pace::Events, Pace::Burst, Pace::Word, Pace::WordAndPause];
         for asked in paces {
             let body = openai_request(Ask {
                 stream: Some(asked),
@@ -350,7 +356,7 @@ mod tests {
 
     #[test]
     fn the_first_part_of_a_stream_ends_with_its_first_text() {
-        for (events, before) in [(openai_events(false), 2), (anthropic_events(), 4)] {
+        for (events, before) in [(openai_events(1, false), 2), (anthropic_events(1), 4)] {
             let parts = first_then_rest(&events);
             assert_eq!(parts, [joined(&events[..before]), joined(&events[before..])]);
         }

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use aigw_bench::baseline::{Refusal, run, serve};
 use aigw_bench::payload::{
-    LARGE, Pace, SMALL, anthropic_answer, anthropic_events, first_then_rest, joined, openai_answer,
-    openai_events,
+    ANTHROPIC_DELTAS, LARGE, OPENAI_DELTAS, Pace, SMALL, anthropic_answer, anthropic_events, first_then_rest,
+    joined, openai_answer, openai_events,
 };
 use bytes::Bytes;
 use clap::Parser;
@@ -45,14 +45,14 @@ fn main() -> ExitCode {
 struct Stream {
     events: Arc<[Bytes]>,
     burst: Arc<[Bytes]>,
-    first_then_rest: Arc<[Bytes]>,
+    word: Arc<[Bytes]>,
 }
 
 impl Stream {
-    fn of(events: Vec<Bytes>) -> Self {
+    fn of(events: Vec<Bytes>, one_word: &[Bytes]) -> Self {
         Self {
             burst: Arc::from([joined(&events)]),
-            first_then_rest: Arc::from(first_then_rest(&events)),
+            word: Arc::from(first_then_rest(one_word)),
             events: Arc::from(events),
         }
     }
@@ -74,10 +74,10 @@ impl Answers {
         Self {
             openai_small: openai_answer(SMALL).body,
             openai_large: openai_answer(LARGE).body,
-            openai_stream: Stream::of(openai_events(false)),
-            openai_stream_with_usage: Stream::of(openai_events(true)),
+            openai_stream: Stream::of(openai_events(OPENAI_DELTAS, false), &openai_events(1, false)),
+            openai_stream_with_usage: Stream::of(openai_events(OPENAI_DELTAS, true), &openai_events(1, true)),
             anthropic: anthropic_answer(SMALL).body,
-            anthropic_stream: Stream::of(anthropic_events()),
+            anthropic_stream: Stream::of(anthropic_events(ANTHROPIC_DELTAS), &anthropic_events(1)),
             json: headers("application/json"),
             event_stream: headers("text/event-stream; charset=utf-8"),
         }
@@ -112,11 +112,10 @@ async fn answer(
         };
         let (frames, rest) = if holds(Pace::Burst.phrase()) {
             (&stream.burst, Rest::None)
-        } else if holds(Pace::FirstThenRest.phrase()) {
-            (
-                &stream.first_then_rest,
-                Rest::Pause(Box::pin(tokio::time::sleep(PAUSE))),
-            )
+        } else if holds(Pace::Word.phrase()) {
+            (&stream.word, Rest::Yield { done: false })
+        } else if holds(Pace::WordAndPause.phrase()) {
+            (&stream.word, Rest::Pause(Box::pin(tokio::time::sleep(PAUSE))))
         } else {
             (&stream.events, Rest::Yield { done: false })
         };
