@@ -11,6 +11,8 @@ mod harness;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use harness::{Case, check_error, check_request, check_response, check_stream};
 
@@ -18,30 +20,41 @@ use harness::{Case, check_error, check_request, check_response, check_stream};
 fn goldens() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let only = std::env::var("GOLDEN").unwrap_or_default();
-    let mut failures = Vec::new();
-    let mut count = 0;
+    let name = |directory: &Path| directory.strip_prefix(&root).unwrap().display().to_string();
+    let mut all = Vec::new();
     for client in directories(&root) {
         for behaviour in directories(&client) {
-            for directory in directories(&behaviour) {
-                let name = directory.strip_prefix(&root).unwrap().display().to_string();
-                if !name.contains(&only) {
-                    continue;
-                }
-                count += 1;
-                let outcome = catch_unwind(AssertUnwindSafe(|| run(&directory)));
-                match outcome {
-                    Ok(Ok(())) => {}
-                    Ok(Err(message)) => failures.push(format!("{name}: {message}")),
-                    Err(_) => failures.push(format!("{name}: panicked (its message is above)")),
-                }
-            }
+            all.extend(directories(&behaviour));
         }
     }
-    assert!(count > 0, "no golden directory matches");
+    all.retain(|directory| name(directory).contains(&only));
+    assert!(!all.is_empty(), "no golden directory matches");
+
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(Vec::new());
+    let work = || {
+        while let Some(directory) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let message = match catch_unwind(AssertUnwindSafe(|| run(directory))) {
+                Ok(Ok(())) => continue,
+                Ok(Err(message)) => message,
+                Err(_) => "panicked (its message is above)".to_owned(),
+            };
+            let failure = format!("{}: {message}", name(directory));
+            failures.lock().unwrap().push(failure);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let mut failures = failures.into_inner().unwrap();
+    failures.sort();
     assert!(
         failures.is_empty(),
-        "{} of {count} goldens differ:\n\n{}",
+        "{} of {} goldens differ:\n\n{}",
         failures.len(),
+        all.len(),
         failures.join("\n\n")
     );
 }

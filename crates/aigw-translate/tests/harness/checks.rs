@@ -114,6 +114,8 @@ struct Played {
     usage: Usage,
     complete: bool,
     failed: bool,
+    /// A frame was not of the dialect; an observer may not notice.
+    invalid: bool,
 }
 
 fn play(case: &Case, frames: &[Frame], reply: &ReplyContext) -> Played {
@@ -125,13 +127,14 @@ fn play(case: &Case, frames: &[Frame], reply: &ReplyContext) -> Played {
         usage: Usage::default(),
         complete: false,
         failed: false,
+        invalid: false,
     };
     let mut events = Vec::new();
     for frame in frames {
         if let Err(problem) = decoder.frame(frame.event.as_deref(), &frame.data, &mut events) {
             let error = Error::gateway(502, "upstream_invalid", problem);
             case.client.encode_stream_error(&error, &mut played.output);
-            played.failed = true;
+            played.invalid = true;
             return played;
         }
         emit(&mut events, encoder.as_mut(), &mut played);

@@ -58,6 +58,7 @@ pub(super) struct Choice<'a> {
     pub index: u32,
     pub delta: Delta<'a>,
     pub finish_reason: Scalar<'a>,
+    pub stop_reason: Scalar<'a>,
     pub logprobs: Option<Value>,
     pub rest: Map<String, Value>,
 }
@@ -223,6 +224,7 @@ impl<'de> Members<'de> for Choice<'de> {
             "index" => self.index = index(access)?.unwrap_or(0),
             "delta" => self.delta = access.next_value()?,
             "finish_reason" => self.finish_reason = access.next_value()?,
+            "stop_reason" => self.stop_reason = access.next_value()?,
             "logprobs" => self.logprobs = access.next_value()?,
             name => keep(&mut self.rest, name, access)?,
         }

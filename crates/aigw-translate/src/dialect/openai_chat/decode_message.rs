@@ -116,7 +116,7 @@ pub(super) fn says_error(content: &[Block]) -> bool {
 pub(super) fn assistant(fields: &mut Fields, place: Place) -> Result<Vec<Block>, Error> {
     let mut blocks = reasoning(fields, place)?;
     let mut said = content(fields.take("content"), place)?;
-    annotate(fields, &mut said);
+    annotate(fields, &mut said, place);
     blocks.append(&mut said);
     if let Some(refusal) = fields.text("refusal")? {
         blocks.push(placed(Part::Refusal(refusal), place.member("refusal")));
@@ -222,15 +222,22 @@ fn reasoning_value(value: Value) -> Result<ReasoningBlock, Value> {
     }
 }
 
-/// `annotations` cite from the message's only text; anything else stays where it is.
-fn annotate(fields: &mut Fields, said: &mut [Block]) {
-    let Some(Value::Array(list)) = fields.take("annotations") else {
+/// `annotations` cite from the message's only text; anything else stays where it is. The text's place is then the message, so that
+/// `annotations` are found there.
+fn annotate(fields: &mut Fields, said: &mut [Block], place: Place) {
+    let Some(Value::Array(list)) = fields
+        .take("annotations")
+        .filter(|list| list != &Value::Array(Vec::new()))
+    else {
         return;
     };
-    if let Some(Part::Text { citations, .. }) = said.first_mut().map(|block| &mut block.part) {
+    if let [block] = said
+        && let Part::Text { citations, .. } = &mut block.part
+    {
         let cited = list.into_iter().map(|value| Opaque { dialect: ID, value });
         *citations = Citations(cited.collect());
-    } else if !list.is_empty() {
+        block.place = place;
+    } else {
         fields.put("annotations", Value::Array(list));
     }
 }

@@ -1,8 +1,8 @@
 //! Writes a request for an upstream.
 //!
 //! <https://platform.openai.com/docs/api-reference/chat/create>. A request of this dialect keeps its extensions; a request of another
-//! is written as the vendor's own API documents it. One normal form is written: `max_completion_tokens`, `stop` as a list, texts
-//! alone as a string, tools in place of `functions`, and no member that is null.
+//! is written as the vendor's own API documents it. One normal form is written: `stop` as a list, texts alone as a string, tools in
+//! place of `functions`, and no member that is null.
 
 use super::encode_content::{Source, cache_marker};
 use super::encode_message::Messages;
@@ -153,7 +153,9 @@ fn write_sampling(object: &mut Object<'_>, request: &Request, own: bool, losses:
 }
 
 fn write_limits(object: &mut Object<'_>, request: &Request, target: Target<'_>) {
-    let name = match target.quirks.max_completion_tokens {
+    // A client that said `max_tokens` knows why: some servers take nothing else.
+    let older = request.names.dialect == ID && request.names.max_output_tokens == "/max_tokens";
+    let name = match target.quirks.max_completion_tokens && !older {
         true => "max_completion_tokens",
         false => "max_tokens",
     };

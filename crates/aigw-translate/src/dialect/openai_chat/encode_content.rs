@@ -2,12 +2,17 @@
 //!
 //! <https://platform.openai.com/docs/api-reference/chat/create#chat_create-messages>
 
+use base64::Engine as _;
+
 use super::schema::{ID, audio_format};
 use super::write::{List, Object, value};
 use crate::ir::{
     Block, CacheMarker, DialectId, Document, Losses, Media, MediaKind, MediaSource, Names, Part, Place,
     ReasoningBlock,
 };
+
+/// The one type of file that the vendor reads: <https://platform.openai.com/docs/guides/pdf-files?api-mode=chat>.
+const PDF: &str = "application/pdf";
 
 /// What the encoder of content needs to know of the request.
 #[derive(Debug)]
@@ -250,7 +255,7 @@ fn document_part(
 ) -> bool {
     let title = document.title.as_deref();
     let written = match &document.source {
-        MediaSource::Base64 { media_type, data } => {
+        MediaSource::Base64 { media_type, data } if source.own || media_type == PDF => {
             file(out, block, source, |object| {
                 object.member("filename", title.unwrap_or("document.pdf"));
                 object.member("file_data", &data_url(media_type, data));
@@ -259,6 +264,16 @@ fn document_part(
                 source.lost_member(block.place, source.names.document_context);
             }
             true
+        }
+        // The vendor reads no files but PDFs here; a text can be said as one.
+        MediaSource::Base64 { media_type, data } if media_type.starts_with("text/") => {
+            match text_of_base64(data) {
+                Some(text) => {
+                    text_document(out, block, document, &text, source);
+                    true
+                }
+                None => false,
+            }
         }
         // A file id is known to the vendor that gave it alone.
         MediaSource::File { id } if source.own => {
@@ -286,12 +301,32 @@ fn document_part(
             }
             !out.is_empty()
         }
-        MediaSource::Url { .. } | MediaSource::File { .. } => false,
+        MediaSource::Base64 { .. } | MediaSource::Url { .. } | MediaSource::File { .. } => false,
     };
     if written && document.citations == Some(true) {
         source.lost_member(block.place, source.names.citations);
     }
     written
+}
+
+/// A document as a text: its title, its context and its words, as paragraphs.
+fn text_document(
+    out: &mut Vec<Vec<u8>>,
+    block: &Block,
+    document: &Document,
+    text: &str,
+    source: &Source<'_>,
+) {
+    let said = [document.title.as_deref(), document.context.as_deref(), Some(text)];
+    let said: Vec<&str> = said.into_iter().flatten().collect();
+    one(out, block, source, "text", |object| {
+        object.member("text", &said.join("\n\n"));
+    });
+}
+
+fn text_of_base64(data: &str) -> Option<String> {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(data).ok()?;
+    String::from_utf8(bytes).ok()
 }
 
 fn file(out: &mut Vec<Vec<u8>>, block: &Block, source: &Source<'_>, write: impl FnOnce(&mut Object<'_>)) {

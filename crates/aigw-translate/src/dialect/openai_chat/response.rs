@@ -85,13 +85,17 @@ fn candidate(choice: Value, position: usize) -> Result<Candidate, Error> {
         .iter()
         .any(|block| matches!(block.part, Part::ToolCall(_)));
     let word = fields.lenient_text("finish_reason");
+    let stop = match word.as_deref() {
+        Some("stop") => fields.lenient_text("stop_reason"),
+        _ => None,
+    };
     let logprobs = fields
         .take("logprobs")
         .map(|value| Box::new(Opaque { dialect: ID, value }));
     Ok(Candidate {
         index: index.unwrap_or(position),
         content,
-        finish: word.map(|word| finish(&word, called)),
+        finish: word.map(|word| finish(&word, called, stop)),
         logprobs,
         extra: fields.rest(),
     })
@@ -147,9 +151,7 @@ fn write_candidate(out: &mut Vec<u8>, candidate: &Candidate, losses: &mut Losses
     let usual = Finish::new(FinishReason::Stop);
     let finish = candidate.finish.as_ref().unwrap_or(&usual);
     object.member("finish_reason", finish_word(finish));
-    if finish.stop_sequence.is_some() {
-        losses.report(Place::ROOT, "stop_sequence");
-    }
+    object.optional("stop_reason", finish.stop_sequence.as_ref());
     losses.report_extra(Place::ROOT, &candidate.extra, ID);
     object.extra(&candidate.extra, &["message"]);
     object.close();

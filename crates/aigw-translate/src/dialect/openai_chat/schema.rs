@@ -98,15 +98,16 @@ pub(super) fn effort_of_budget(budget: u64) -> &'static str {
 }
 
 /// What `finish_reason` means. A model that calls a tool because `tool_choice` names it ends with `stop`: `called` says that there
-/// are calls to serve.
-pub(super) fn finish(word: &str, called: bool) -> Finish {
+/// are calls to serve. `stop` is the stop text that was met, which vLLM tells beside it as `stop_reason`.
+pub(super) fn finish(word: &str, called: bool, stop: Option<String>) -> Finish {
     let (reason, usual) = match word {
+        "stop" if stop.is_some() => (FinishReason::StopSequence, true),
         "stop" if called => (FinishReason::ToolCalls, false),
         "stop" => (FinishReason::Stop, true),
         "length" => (FinishReason::Length, true),
-        "tool_calls" => (FinishReason::ToolCalls, true),
+        // The older word, whose call is read and written as any other.
+        "tool_calls" | "function_call" => (FinishReason::ToolCalls, true),
         "content_filter" => (FinishReason::ContentFilter, true),
-        "function_call" => (FinishReason::ToolCalls, false),
         "model_length" => (FinishReason::ContextWindow, false),
         _ => (FinishReason::Other, false),
     };
@@ -118,6 +119,7 @@ pub(super) fn finish(word: &str, called: bool) -> Finish {
     });
     Finish {
         raw,
+        stop_sequence: stop,
         ..Finish::new(reason)
     }
 }

@@ -71,7 +71,7 @@ impl Choice {
             self.flush(out);
             if !self.finished {
                 self.finished = true;
-                let finish = finish(word, !self.calls.is_empty());
+                let finish = finish(word, !self.calls.is_empty(), choice.stop_reason.into_text());
                 out.push(Event::Finish {
                     candidate: self.index,
                     finish,
@@ -304,6 +304,7 @@ fn skeleton(index: u32, name: &str, value: Value) -> Opaque {
     let mut choice = serde_json::Map::new();
     choice.insert("index".to_owned(), index.into());
     choice.insert("delta".to_owned(), Value::Object(serde_json::Map::new()));
+    choice.insert("finish_reason".to_owned(), Value::Null);
     choice.insert(name.to_owned(), value);
     Opaque {
         dialect: ID,

@@ -163,5 +163,6 @@ fn leftovers(choice: &mut chunk::Choice<'_>) -> Option<Value> {
     }
     members.insert("index".to_owned(), choice.index.into());
     members.insert("delta".to_owned(), Value::Object(delta));
+    members.insert("finish_reason".to_owned(), Value::Null);
     Some(Value::Object(members))
 }

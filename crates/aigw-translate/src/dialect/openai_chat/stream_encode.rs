@@ -11,7 +11,9 @@ use super::schema::{ID, finish_word};
 use super::stream_write::{CallHead, Chunks};
 use super::write::value;
 use crate::dialect::{ReplyContext, StreamEncoder};
-use crate::ir::{BlockKind, Delta, Event, Extra, Finish, Losses, Place, ReasoningBlock, Signature, Usage};
+use crate::ir::{
+    BlockKind, Delta, Event, Extra, Finish, Losses, Opaque, Place, ReasoningBlock, Signature, Usage,
+};
 
 /// Writes one stream.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ struct Choice {
     /// Characters of content written, and at the start of the open block.
     characters: usize,
     start: usize,
+    /// Annotations of the open block, whose end is not known yet.
+    cited: Vec<Opaque>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -129,6 +133,7 @@ impl Encoder {
             return false;
         };
         match (delta, &mut choice.open) {
+            (Delta::Text(text) | Delta::Arguments(text), _) if text.is_empty() => {}
             (Delta::Text(text), Open::Text) => {
                 choice.characters += text.chars().count();
                 chunks.text(candidate, b"\"content\":", text, out);
@@ -139,16 +144,17 @@ impl Encoder {
             }
             (Delta::Text(text), Open::Refusal) => chunks.text(candidate, b"\"refusal\":", text, out),
             (Delta::Arguments(text), Open::Call { custom, said }) => {
-                *said |= !text.is_empty();
+                *said = true;
                 let call = choice.calls.saturating_sub(1);
                 chunks.arguments(candidate, call, *custom, text, out);
             }
             (Delta::Signature(signature), Open::Reasoning) => choice.signature = Some(signature.clone()),
             (Delta::Citation(citation), _) => {
-                let Some(annotation) = annotation(citation, choice.start, choice.characters) else {
+                // Of the text between the block's start and its end, which some vendors send after the citation.
+                if annotation(citation, 0, 0).is_none() {
                     return false;
-                };
-                chunks.element(candidate, b"\"annotations\":", &annotation, out);
+                }
+                choice.cited.push(citation.clone());
             }
             (Delta::Logprobs(logprobs), _) if logprobs.dialect == ID => {
                 let rest = |out: &mut Vec<u8>| {
@@ -167,6 +173,12 @@ impl Encoder {
         let Some((chunks, choice)) = self.choice(candidate, out) else {
             return;
         };
+        let (start, end) = (choice.start, choice.characters);
+        for citation in choice.cited.drain(..) {
+            if let Some(annotation) = annotation(&citation, start, end) {
+                chunks.element(candidate, b"\"annotations\":", &annotation, out);
+            }
+        }
         match std::mem::take(&mut choice.open) {
             // Clients parse the arguments, and nothing is not JSON.
             Open::Call {
@@ -192,6 +204,10 @@ impl Encoder {
         let rest = |out: &mut Vec<u8>| {
             out.extend_from_slice(b"\"finish_reason\":");
             value(out, finish_word(finish));
+            if let Some(stop) = &finish.stop_sequence {
+                out.extend_from_slice(b",\"stop_reason\":");
+                value(out, stop);
+            }
         };
         chunks.choice(candidate, out, |_| {}, rest);
     }
@@ -216,6 +232,7 @@ impl StreamEncoder for Encoder {
                 let (id, model) = (id.as_deref(), model.as_deref());
                 self.chunks = Chunks::new(&self.context, id, model, *created, extra);
                 losses.report_extra(Place::ROOT, extra, ID);
+                self.chunks.once(extra, out);
                 self.choice(0, out);
             }
             Event::BlockStart {
@@ -242,9 +259,6 @@ impl StreamEncoder for Encoder {
             }
             Event::BlockStop { candidate, .. } => self.stop(*candidate, out),
             Event::Finish { candidate, finish } => {
-                if finish.stop_sequence.is_some() {
-                    losses.report(Place::ROOT, "stop_sequence");
-                }
                 self.finish(*candidate, finish, out);
             }
             Event::Usage(usage) => self.usage.merge(usage),

@@ -48,9 +48,11 @@ impl Chunks {
         object.member("created", &created.unwrap_or(context.created));
         object.member("model", model.unwrap_or(&context.model));
         for (name, content) in extra.of(ID).into_iter().flatten() {
-            match content.as_str() {
-                Some(tier) if name == "service_tier" => object.member(name, service_tier(tier)),
-                _ => object.member(name, content),
+            match content {
+                Value::String(tier) if name == "service_tier" => object.member(name, service_tier(tier)),
+                // Said once, in a chunk of their own.
+                Value::Array(_) | Value::Object(_) => {}
+                content => object.member(name, content),
             }
         }
         object.key("choices").push(b'[');
@@ -185,13 +187,19 @@ impl Chunks {
             value(out, choice);
         }
         out.push(b']');
-        for (name, content) in members.iter().filter(|(name, _)| *name != "choices") {
-            out.push(b',');
-            value(out, name);
-            out.push(b':');
-            value(out, content);
+        members_after(members.iter().filter(|(name, _)| *name != "choices"), out);
+    }
+
+    /// The members of a whole answer that are too large to be said in every chunk.
+    pub(super) fn once(&self, extra: &Extra, out: &mut Vec<u8>) {
+        let large = |content: &Value| content.is_object() || content.is_array();
+        let members = extra.of(ID).into_iter().flatten();
+        let mut members = members.filter(|(_, content)| large(content)).peekable();
+        if members.peek().is_some() {
+            out.extend_from_slice(&self.prefix);
+            out.push(b']');
+            members_after(members, out);
         }
-        out.extend_from_slice(b"}\n\n");
     }
 
     /// The chunk without choices that has the usage.
@@ -201,4 +209,15 @@ impl Chunks {
         usage::write(out, usage, None);
         out.extend_from_slice(b"}\n\n");
     }
+}
+
+/// The members that follow `choices`, and the end of the chunk.
+fn members_after<'a>(members: impl Iterator<Item = (&'a String, &'a Value)>, out: &mut Vec<u8>) {
+    for (name, content) in members {
+        out.push(b',');
+        value(out, name);
+        out.push(b':');
+        value(out, content);
+    }
+    out.extend_from_slice(b"}\n\n");
 }
