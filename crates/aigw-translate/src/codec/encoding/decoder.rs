@@ -167,14 +167,12 @@ fn drive(
         if input.is_empty() && !full {
             return Ok(());
         }
-        // Coming to an end is progress, once; anything else that moves nothing would go on for ever.
-        if step.read > 0 || step.written > 0 {
-            idle = false;
-        } else if idle || !step.ended {
+        // One step may move nothing but the stage itself, to its end; a second one would be followed by more.
+        let moved = step.read > 0 || step.written > 0;
+        if idle && !moved {
             return Err(corrupt);
-        } else {
-            idle = true;
         }
+        idle = !moved;
     }
 }
 

@@ -47,7 +47,7 @@ impl Coding {
 pub(super) struct Step {
     pub(super) read: usize,
     pub(super) written: usize,
-    /// The compressed data came to an end: progress, even where nothing was read or written.
+    /// The compressed data came to an end.
     pub(super) ended: bool,
 }
 
