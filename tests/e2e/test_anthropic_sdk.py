@@ -253,10 +253,10 @@ def test_max_tokens(anthropic, model):
 
 @BOTH
 def test_stop_sequences(anthropic, model):
-    message = anthropic.messages.create(model=model, max_tokens=256, stop_sequences=["three"], messages=[user("count to 9")])
-    assert "two" in text(message) and "three" not in text(message)
+    message = anthropic.messages.create(model=model, max_tokens=256, stop_sequences=["3"], messages=[user("count to 9")])
+    assert "2" in text(message) and "3" not in text(message)
     if model.startswith("claude"):
-        assert (message.stop_reason, message.stop_sequence) == ("stop_sequence", "three")
+        assert (message.stop_reason, message.stop_sequence) == ("stop_sequence", "3")
 
 
 @BOTH
@@ -331,5 +331,5 @@ def test_every_way_to_write_a_stream(anthropic, model, fault):
         model=model, max_tokens=1024, messages=[user("count to 20")], extra_headers=headers
     ) as stream:
         message = stream.get_final_message()
-    assert "twenty" in text(message)
+    assert text(message).endswith("19 20")
     assert message.usage.output_tokens > 0

@@ -242,11 +242,11 @@ def test_max_tokens_ends_with_length(openai, model):
 
 
 @BOTH
-@pytest.mark.parametrize("stop", ["three", ["nothing", "three"]], ids=["one", "list"])
+@pytest.mark.parametrize("stop", ["3", ["nothing", "3"]], ids=["one", "list"])
 def test_stop(openai, model, stop):
     answer = openai.chat.completions.create(model=model, messages=[user("count to 9")], stop=stop)
     assert answer.choices[0].finish_reason == "stop"
-    assert "two" in answer.choices[0].message.content and "three" not in answer.choices[0].message.content
+    assert "2" in answer.choices[0].message.content and "3" not in answer.choices[0].message.content
 
 
 @BOTH
@@ -336,5 +336,5 @@ def test_every_way_to_write_a_stream(openai, model, fault):
     )
     chunks = list(stream)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-    assert "twenty" in text, text
+    assert text.endswith("19 20"), text
     assert chunks[-1].usage.completion_tokens > 0

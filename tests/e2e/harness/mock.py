@@ -18,7 +18,8 @@ class Mock(Program):
 
     def requests(self) -> list[dict]:
         """What the providers were asked since the last `forget`, oldest first."""
-        return httpx.get(self.url + "/__mock/requests", timeout=10).json()["requests"]
+        recorded = httpx.get(self.url + "/__mock/requests", timeout=10).json()["requests"]
+        return [one | {"headers": dict(one["headers"])} for one in recorded]
 
     def last(self) -> dict:
         recorded = self.requests()
