@@ -44,6 +44,30 @@ struct Stream {
     ended: bool,
 }
 
+impl Stream {
+    fn read(
+        &mut self,
+        data: &[u8],
+        observation: &mut Observation,
+        saw_content: &mut bool,
+        losses: &mut Losses,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        let mut frames = self.frames.push(data);
+        while let Some(frame) = frames.next().map_err(|error| error.to_string())? {
+            let Some(data) = frame.data else { continue };
+            self.decoder
+                .frame(frame.event.as_deref(), data, &mut self.events)?;
+            for event in self.events.drain(..) {
+                self.ended |= matches!(event, Event::End);
+                note(&event, observation, saw_content);
+                self.encoder.event(&event, out, losses);
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Translated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Translated")
@@ -128,21 +152,18 @@ impl Translated {
             }
             Body::Stream(stream) => {
                 let mut bytes = Vec::new();
-                let mut frames = stream.frames.push(data);
-                while let Some(frame) = frames.next().map_err(|error| error.to_string())? {
-                    let Some(data) = frame.data else { continue };
-                    stream
-                        .decoder
-                        .frame(frame.event.as_deref(), data, &mut stream.events)?;
-                    for event in stream.events.drain(..) {
-                        stream.ended |= matches!(event, Event::End);
-                        note(&event, &mut self.observation, &mut self.saw_content);
-                        stream.encoder.event(&event, &mut bytes, &mut self.losses);
-                    }
-                }
+                let read = stream.read(
+                    data,
+                    &mut self.observation,
+                    &mut self.saw_content,
+                    &mut self.losses,
+                    &mut bytes,
+                );
+                // What was said before a frame that cannot be read is the client's all the same.
                 if !bytes.is_empty() {
                     out.push(Bytes::from(bytes));
                 }
+                read?;
             }
         }
         Ok(())

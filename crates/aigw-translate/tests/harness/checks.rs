@@ -1,7 +1,11 @@
 //! The four checks: request, answer, stream, error.
 
+use aigw_translate::answer::{Answer, AnswerInputs};
 use aigw_translate::dialect::{FrameRole, Observation, ReplyContext, Target};
-use aigw_translate::ir::{Error, Event, Losses, Usage};
+use aigw_translate::host::Service;
+use aigw_translate::ir::{DialectId, Error, Event, Losses, Usage};
+use aigw_translate::operation::Operation;
+use bytes::Bytes;
 
 use super::Case;
 use super::compare::{json_file, losses_file, stream_file, updating, usage_file, usage_value};
@@ -72,18 +76,32 @@ pub fn check_stream(case: &Case) -> Result<bool, String> {
     if updating() {
         return Ok(true);
     }
+    let expected = Carried {
+        output: played.output,
+        usage: played.usage,
+    };
     for cut in 1..body.len() {
         let (left, right) = body.split_at(cut);
-        let frames = split(&[left, right]);
-        if frames != whole {
-            return Err(format!(
-                "stream.upstream.sse: other frames when cut at byte {cut}"
-            ));
-        }
-        if play(case, &frames, &case.reply()) != played {
-            return Err(format!(
-                "stream.upstream.sse: another output when cut at byte {cut}"
-            ));
+        let carried = carry(case, Service::Translate(case.upstream.id()), &[left, right]);
+        same(
+            &format!("the translated stream, cut at byte {cut}"),
+            &expected,
+            &carried,
+        )?;
+    }
+    if case.client.id() == case.upstream.id() {
+        let expected = Carried {
+            output: body.to_vec(),
+            usage: expected.usage,
+        };
+        for cut in 1..body.len() {
+            let (left, right) = body.split_at(cut);
+            let carried = carry(case, Service::PassThrough, &[left, right]);
+            same(
+                &format!("the stream passed through, cut at byte {cut}"),
+                &expected,
+                &carried,
+            )?;
         }
     }
     let bytes: Vec<&[u8]> = body.chunks(1).collect();
@@ -145,8 +163,7 @@ fn play(case: &Case, frames: &[Frame], reply: &ReplyContext) -> Played {
     played.complete = decoder.finish(&mut events);
     emit(&mut events, encoder.as_mut(), &mut played);
     if !played.complete && !played.failed {
-        let error = Error::gateway(502, "upstream_cut", "The upstream ended its answer early.");
-        case.client.encode_stream_error(&error, &mut played.output);
+        case.client.encode_stream_error(&cut_short(), &mut played.output);
     }
     played
 }
@@ -164,6 +181,59 @@ fn emit(
         }
         encoder.event(&event, &mut played.output, &mut played.losses);
     }
+}
+
+/// What a client gets, and what is counted.
+#[derive(PartialEq)]
+struct Carried {
+    output: Vec<u8>,
+    usage: Usage,
+}
+
+impl std::fmt::Debug for Carried {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}\n{}", self.usage, String::from_utf8_lossy(&self.output))
+    }
+}
+
+/// Carries a body that comes in pieces from the upstream to the client, as the gateway does.
+fn carry(case: &Case, service: Service, pieces: &[&[u8]]) -> Carried {
+    let operation = match case.client.id() {
+        DialectId::AnthropicMessages => Operation::Messages,
+        _ => Operation::ChatCompletions,
+    };
+    let mut answer = Answer::new(AnswerInputs {
+        operation,
+        service,
+        status: 200,
+        stream: true,
+        forced_usage: false,
+        content_type: Some("text/event-stream"),
+        content_encoding: None,
+        context: case.reply(),
+    });
+    let mut out = Vec::new();
+    let pushed = pieces
+        .iter()
+        .try_for_each(|piece| answer.push(Bytes::copy_from_slice(piece), &mut out));
+    let ended = pushed.and_then(|()| answer.finish(&mut out));
+    let failure = match ended {
+        _ if service == Service::PassThrough => None,
+        Ok(true) => None,
+        Ok(false) => Some(cut_short()),
+        Err(problem) => Some(Error::gateway(502, "upstream_invalid", problem)),
+    };
+    if let Some(error) = failure {
+        assert!(answer.fail(&error, &mut out));
+    }
+    Carried {
+        output: out.concat(),
+        usage: answer.observation().usage,
+    }
+}
+
+fn cut_short() -> Error {
+    Error::gateway(502, "upstream_cut", "The upstream ended its answer early.")
 }
 
 /// A passed-through stream must be counted as a translated one.
