@@ -6,6 +6,8 @@
     reason = "helpers of tests may fail the test"
 )]
 
+use std::io::Write as _;
+
 use aigw_translate::codec::encoding::{Decoder, EncodingError, decode};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
@@ -174,6 +176,27 @@ fn a_bomb_stops_at_the_limit() {
         ));
     }
     assert_eq!(decode("", b"1234", 3), Err(EncodingError::TooLarge { limit: 3 }));
+}
+
+#[test]
+fn a_stream_is_limited_piece_by_piece() {
+    let mut stream = Vec::new();
+    let mut encoder = GzEncoder::new(&mut stream, Compression::fast());
+    let mut decoder = Decoder::for_stream("gzip", 1_000).unwrap();
+    let mut out = Vec::new();
+    let mut piece = |size: usize| {
+        encoder.write_all(&vec![b'x'; size]).unwrap();
+        encoder.flush().unwrap();
+        std::mem::take(*encoder.get_mut())
+    };
+    for _ in 0..5 {
+        decoder.push(&piece(1_000), &mut out).unwrap();
+    }
+    assert_eq!(out.len(), 5_000);
+    assert_eq!(
+        decoder.push(&piece(1_001), &mut out),
+        Err(EncodingError::TooLarge { limit: 1_000 })
+    );
 }
 
 #[test]

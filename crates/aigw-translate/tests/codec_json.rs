@@ -221,7 +221,7 @@ fn apply(object: &mut Map<String, Json>, edit: Edit<'_>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn peek_agrees_on_bodies(body in body()) {

@@ -37,12 +37,18 @@ enum Watch {
 impl Observed {
     pub(super) fn new(inputs: &AnswerInputs<'_>) -> Self {
         let encoding = inputs.content_encoding.unwrap_or("identity");
-        let (decompress, readable) = match Decompressor::new(encoding, u64::MAX) {
+        let events = is_event_stream(inputs.content_type);
+        // A few compressed bytes may stand for any number: neither a document nor one piece of a stream may grow beyond this.
+        let decompressor = if events {
+            Decompressor::for_stream(encoding, WHOLE_LIMIT as u64)
+        } else {
+            Decompressor::new(encoding, WHOLE_LIMIT as u64)
+        };
+        let (decompress, readable) = match decompressor {
             Ok(decoder) if decoder.is_identity() => (None, true),
             Ok(decoder) => (Some(decoder), true),
             Err(_) => (None, false),
         };
-        let events = is_event_stream(inputs.content_type);
         let watch = if !readable {
             Watch::Blind
         } else if events && inputs.forced_usage && inputs.status < 300 {
@@ -72,6 +78,7 @@ impl Observed {
 
     pub(super) fn push(&mut self, data: Bytes, out: &mut Vec<Bytes>) -> Result<(), String> {
         let readable = match &mut self.decompress {
+            _ if matches!(self.watch, Watch::Blind) => Bytes::new(),
             None => data.clone(),
             Some(decoder) => {
                 let mut plain = Vec::new();

@@ -82,12 +82,17 @@ impl Translated {
         let client = inputs.operation.conversation().and_then(dialect::find);
         let upstream = dialect::find(upstream);
         let encoding = inputs.content_encoding.unwrap_or("identity");
-        let (decompress, unreadable) = match Decompressor::new(encoding, u64::MAX) {
+        let streams = inputs.status < 300 && is_event_stream(inputs.content_type);
+        let decompressor = if streams && inputs.stream {
+            Decompressor::for_stream(encoding, WHOLE_LIMIT as u64)
+        } else {
+            Decompressor::new(encoding, WHOLE_LIMIT as u64)
+        };
+        let (decompress, unreadable) = match decompressor {
             Ok(decoder) if decoder.is_identity() => (None, None),
             Ok(decoder) => (Some(decoder), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let streams = inputs.status < 300 && is_event_stream(inputs.content_type);
         let body = match (client, upstream) {
             (Some(client), Some(upstream)) if streams && inputs.stream => Body::Stream(Box::new(Stream {
                 frames: sse::Decoder::default(),

@@ -44,6 +44,8 @@ pub struct Decoder {
     /// Decoded bytes of each stage (of the body for an identity).
     totals: Vec<u64>,
     limit: u64,
+    /// The limit counts from each push anew.
+    each: bool,
     scratch: Vec<u8>,
     begun: bool,
     failed: Option<EncodingError>,
@@ -78,9 +80,17 @@ impl Decoder {
             },
             stages,
             limit,
+            each: false,
             begun: false,
             failed: None,
         })
+    }
+
+    /// The same for a stream without an end: no push may yield more than `limit` bytes, and all together may be any number.
+    pub fn for_stream(content_encoding: &str, limit: u64) -> Result<Self, EncodingError> {
+        let mut decoder = Self::new(content_encoding, limit)?;
+        decoder.each = true;
+        Ok(decoder)
     }
 
     /// True when the body stands for itself, and need not go through here.
@@ -94,6 +104,9 @@ impl Decoder {
             return Err(error.clone());
         }
         self.begun |= !input.is_empty();
+        if self.each {
+            self.totals.fill(0);
+        }
         let result = self.run(input, out);
         self.failed = result.clone().err();
         result
