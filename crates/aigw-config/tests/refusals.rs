@@ -1,4 +1,6 @@
 //! A bad document, and exactly what is said about it.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![allow(clippy::too_many_lines, reason = "tables")]
 
 mod support;
 
