@@ -2,6 +2,7 @@
 
 mod admin;
 mod live;
+mod source;
 mod telemetry;
 mod watch;
 
