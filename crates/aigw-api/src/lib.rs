@@ -1,1 +1,52 @@
-//! placeholder
+//! The Kubernetes objects that aigw reads, as serde types: its own group and the parts of Gateway API and Envoy Gateway that
+//! manifests for it use. Types only, no logic.
+//!
+//! `v1alpha1` and `v1beta1` of `aigateway.envoyproxy.io` share one Rust type, because they share their fields. What a type
+//! does not know is left to the reader to report.
+
+mod aigatewayroute;
+mod aiservicebackend;
+mod backend;
+mod backendsecuritypolicy;
+mod backendtlspolicy;
+mod gateway;
+mod meta;
+mod referencegrant;
+mod secret;
+mod trafficpolicy;
+
+pub use aigatewayroute::{
+    AIGatewayRoute, AIGatewayRouteSpec, HTTPHeaderMatch, HTTPRouteTimeouts, HeaderMatchType, LLMRequestCost,
+    RouteBackendRef, RouteMatch, RouteRule,
+};
+pub use aiservicebackend::{
+    AIServiceBackend, AIServiceBackendSpec, BackendObjectReference, BackendTimeouts, SecretKeyReference,
+    ServiceReference,
+};
+pub use backend::{
+    Backend, BackendEndpoint, BackendSpec, BackendTLSSettings, FQDNEndpoint, IPEndpoint, UnixSocket,
+};
+pub use backendsecuritypolicy::{
+    BackendSecurityPolicy, BackendSecurityPolicySpec, SecretHolder, SecurityPolicyType,
+};
+pub use backendtlspolicy::{
+    BackendTLSPolicy, BackendTLSPolicySpec, BackendTLSPolicyValidation, LocalObjectReference,
+};
+pub use gateway::{
+    AllowedRoutes, Gateway, GatewayListener, GatewaySpec, ListenerTLS, ParentReference, RouteNamespaces,
+};
+pub use meta::{Metadata, Resource, SecretObjectReference, TargetReference};
+pub use referencegrant::{GrantFrom, GrantTo, ReferenceGrant, ReferenceGrantSpec};
+pub use secret::{ConfigMap, Secret};
+pub use trafficpolicy::{
+    BackendTrafficPolicy, BackendTrafficPolicySpec, ClientConnection, ClientTrafficPolicy,
+    ClientTrafficPolicySpec, HttpTimeouts, PolicyTimeouts, RetryOn, RetryPolicy, SecurityPolicy,
+    SecurityPolicySpec, TcpTimeouts,
+};
+
+/// The group of aigw's own kinds.
+pub const GROUP: &str = "aigateway.envoyproxy.io";
+/// The group of Gateway API.
+pub const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
+/// The group of Envoy Gateway's extensions.
+pub const ENVOY_GATEWAY_GROUP: &str = "gateway.envoyproxy.io";

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Where an object was written. `line` is 1-based; 0 means unknown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// The file as the user named it, or another name for the source (`environment`).
     pub file: Arc<str>,
@@ -117,6 +117,11 @@ impl Diagnostics {
             field,
             message,
         });
+    }
+
+    /// Adds the findings of `other` behind.
+    pub fn extend(&mut self, other: Diagnostics) {
+        self.0.extend(other.0);
     }
 
     /// True when at least one finding is an error.

@@ -193,6 +193,20 @@ pub struct BackendRef {
     pub body_mutation: BodyMutation,
 }
 
+impl BackendRef {
+    /// A reference to the backend with weight 1 and nothing changed.
+    pub fn to(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            weight: 1,
+            priority: 0,
+            model_name_override: None,
+            header_mutation: HeaderMutation::default(),
+            body_mutation: BodyMutation::default(),
+        }
+    }
+}
+
 fn one() -> u32 {
     1
 }
@@ -432,6 +446,13 @@ pub enum SecretSource {
         /// Its path.
         file: String,
     },
+}
+
+impl SecretSource {
+    /// Stands for text that was taken out of the document.
+    pub fn taken() -> Self {
+        Self::Text("[redacted]".to_owned())
+    }
 }
 
 impl std::fmt::Debug for SecretSource {

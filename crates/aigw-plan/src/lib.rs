@@ -1,1 +1,23 @@
-//! placeholder
+//! From Kubernetes objects to the document that the data plane serves. Pure: objects in, document and findings out, so that
+//! the operator and the standalone binary plan alike.
+//!
+//! What hangs on an object that is missing, bad or not supported is left out and reported; everything else serves. Where
+//! leaving out would open what should be closed, the route answers 503 in its place.
+
+mod backend;
+mod credential;
+mod endpoint;
+mod gateway;
+mod index;
+mod object;
+mod plan;
+mod policy;
+mod route;
+mod rule;
+mod time;
+mod tolerant;
+mod validate;
+
+pub use object::{Kind, Object};
+pub use plan::{Planned, plan};
+pub use tolerant::compile_tolerantly;

@@ -8,5 +8,6 @@ mod watch;
 
 pub use admin::admin;
 pub use live::{Gateway, Live, Sink};
+pub use source::{Environment, Loaded, PresetEnv, Ready, load, load_environment};
 pub use telemetry::{LogFormat, Metrics, Telemetry};
 pub use watch::Watcher;

@@ -103,11 +103,26 @@ mod tests {
     #[test]
     fn what_cannot_be_replaced_says_why() {
         let rows = [
-            ("${NONE}", "the environment variable NONE is not set; set it, or give a default with ${NONE:-…}"),
-            ("${KEY", "`${KEY` has no closing brace; write $$ for a dollar sign"),
-            ("${}", "`${}` is not understood; write ${NAME}, ${NAME:-default}, or $$ for a dollar sign"),
-            ("${1A}", "`${1A}` is not understood; write ${NAME}, ${NAME:-default}, or $$ for a dollar sign"),
-            ("${A B}", "`${A B}` is not understood; write ${NAME}, ${NAME:-default}, or $$ for a dollar sign"),
+            (
+                "${NONE}",
+                "the environment variable NONE is not set; set it, or give a default with ${NONE:-…}",
+            ),
+            (
+                "${KEY",
+                "`${KEY` has no closing brace; write $$ for a dollar sign",
+            ),
+            (
+                "${}",
+                "`${}` is not understood; write ${NAME}, ${NAME:-default}, or $$ for a dollar sign",
+            ),
+            (
+                "${1A}",
+                "`${1A}` is not understood; write ${NAME}, ${NAME:-default}, or $$ for a dollar sign",
+            ),
+            (
+                "${A B}",
+                "`${A B}` is not understood; write ${NAME}, ${NAME:-default}, or $$ for a dollar sign",
+            ),
         ];
         for (text, expected) in rows {
             assert_eq!(expand(text, &environment).unwrap_err(), expected, "{text}");

@@ -1,7 +1,17 @@
 //! Where configurations come from: files, directories and the environment, each loaded into one document.
 
+mod environment;
 mod expand;
+mod file;
+mod load;
+mod manifest;
+mod native;
 mod node;
 mod reader;
+mod ready;
+mod secret;
 
+pub use environment::{PresetEnv, load_environment};
 pub use expand::Environment;
+pub use load::{Loaded, load};
+pub use ready::Ready;

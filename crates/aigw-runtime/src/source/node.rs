@@ -217,12 +217,16 @@ mod tests {
         assert_eq!(tree.line, 2);
         let items = tree.member("b").unwrap().items().unwrap();
         assert_eq!((items[0].line, items[1].line), (4, 6));
-        assert_eq!(items[0].member("d").map(|node| (node.line, node.column)), Some((5, 8)));
+        assert_eq!(
+            items[0].member("d").map(|node| (node.line, node.column)),
+            Some((5, 8))
+        );
     }
 
     #[test]
     fn scalars_keep_their_text() {
-        let tree = one("a: 1.10\nb: 007\nc: \"5\"\nd: yes\ne: true\nf: ~\ng: -3\nh: 2024-10-21\ni: 1e3\nj: 0x10\n");
+        let tree =
+            one("a: 1.10\nb: 007\nc: \"5\"\nd: yes\ne: true\nf: ~\ng: -3\nh: 2024-10-21\ni: 1e3\nj: 0x10\n");
         let value = |name: &str| tree.member(name).unwrap().value.clone();
         assert_eq!(value("a"), Value::Float(1.1, "1.10".into()));
         assert_eq!(value("b"), Value::Float(7.0, "007".into()));
@@ -241,7 +245,10 @@ mod tests {
         let tree = one("base: &b {x: 1.50, y: 2}\nuse:\n  <<: *b\n  y: 3\nagain: *b\n");
         let merged = tree.member("use").unwrap();
         assert_eq!(merged.member("y").unwrap().value, Value::Unsigned(3, "3".into()));
-        assert_eq!(merged.member("x").unwrap().value, Value::Float(1.5, "1.50".into()));
+        assert_eq!(
+            merged.member("x").unwrap().value,
+            Value::Float(1.5, "1.50".into())
+        );
         let again = tree.member("again").unwrap().member("x").unwrap();
         assert_eq!(again.value, Value::Float(1.5, "1.50".into()));
     }
@@ -255,7 +262,12 @@ mod tests {
 
     #[test]
     fn what_is_no_yaml_says_where() {
-        let rows = [("a: [1, 2\nb: 3\n", 2), ("a: 1\na: 2\n", 2), ("a: b: c\n", 1), ("a:\n\t- x\n", 2)];
+        let rows = [
+            ("a: [1, 2\nb: 3\n", 2),
+            ("a: 1\na: 2\n", 2),
+            ("a: b: c\n", 1),
+            ("a:\n\t- x\n", 2),
+        ];
         for (text, line) in rows {
             let error = parse(text).unwrap_err();
             assert_eq!(error.line, line, "{text:?}: {error:?}");

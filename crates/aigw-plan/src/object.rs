@@ -1,0 +1,83 @@
+//! The objects that a plan is made from.
+
+use aigw_api::{
+    AIGatewayRoute, AIServiceBackend, Backend, BackendSecurityPolicy, BackendTLSPolicy, BackendTrafficPolicy,
+    ClientTrafficPolicy, ConfigMap, Gateway, Metadata, ReferenceGrant, Secret, SecurityPolicy,
+};
+use aigw_config::Origin;
+
+/// An object and where it was written.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// The object.
+    pub kind: Kind,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// The kinds that have a meaning for a plan.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// `aigateway.envoyproxy.io`
+    AIGatewayRoute(AIGatewayRoute),
+    /// `aigateway.envoyproxy.io`
+    AIServiceBackend(AIServiceBackend),
+    /// `aigateway.envoyproxy.io`
+    BackendSecurityPolicy(BackendSecurityPolicy),
+    /// `gateway.envoyproxy.io`
+    Backend(Backend),
+    /// `gateway.networking.k8s.io`
+    BackendTLSPolicy(BackendTLSPolicy),
+    /// `gateway.networking.k8s.io`
+    Gateway(Gateway),
+    /// `gateway.networking.k8s.io`
+    ReferenceGrant(ReferenceGrant),
+    /// `gateway.envoyproxy.io`
+    BackendTrafficPolicy(BackendTrafficPolicy),
+    /// `gateway.envoyproxy.io`
+    ClientTrafficPolicy(ClientTrafficPolicy),
+    /// `gateway.envoyproxy.io`; one that cannot be read is given with `target_selectors` set, which closes its namespace.
+    SecurityPolicy(SecurityPolicy),
+    /// Core.
+    Secret(Secret),
+    /// Core.
+    ConfigMap(ConfigMap),
+}
+
+impl Kind {
+    /// The kind's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::AIGatewayRoute(_) => "AIGatewayRoute",
+            Self::AIServiceBackend(_) => "AIServiceBackend",
+            Self::BackendSecurityPolicy(_) => "BackendSecurityPolicy",
+            Self::Backend(_) => "Backend",
+            Self::BackendTLSPolicy(_) => "BackendTLSPolicy",
+            Self::Gateway(_) => "Gateway",
+            Self::ReferenceGrant(_) => "ReferenceGrant",
+            Self::BackendTrafficPolicy(_) => "BackendTrafficPolicy",
+            Self::ClientTrafficPolicy(_) => "ClientTrafficPolicy",
+            Self::SecurityPolicy(_) => "SecurityPolicy",
+            Self::Secret(_) => "Secret",
+            Self::ConfigMap(_) => "ConfigMap",
+        }
+    }
+
+    /// The object's metadata.
+    pub fn metadata(&self) -> &Metadata {
+        match self {
+            Self::AIGatewayRoute(one) => &one.metadata,
+            Self::AIServiceBackend(one) => &one.metadata,
+            Self::BackendSecurityPolicy(one) => &one.metadata,
+            Self::Backend(one) => &one.metadata,
+            Self::BackendTLSPolicy(one) => &one.metadata,
+            Self::Gateway(one) => &one.metadata,
+            Self::ReferenceGrant(one) => &one.metadata,
+            Self::BackendTrafficPolicy(one) => &one.metadata,
+            Self::ClientTrafficPolicy(one) => &one.metadata,
+            Self::SecurityPolicy(one) => &one.metadata,
+            Self::Secret(one) => &one.metadata,
+            Self::ConfigMap(one) => &one.metadata,
+        }
+    }
+}
