@@ -53,11 +53,10 @@ impl Messages {
                 message.content = content(fields.take("content"), place)?;
             }
         }
-        if fields.has("cache_control") && !message.content.is_empty() {
-            let cache = fields.cache();
-            if let Some(last) = message.content.last_mut() {
-                last.cache = cache.or(last.cache.take());
-            }
+        // A marker of the message is one of its last piece.
+        let cache = fields.cache();
+        if let Some(last) = message.content.last_mut() {
+            last.cache = cache.or(last.cache.take());
         }
         message.extra = fields.rest();
         Ok(message)

@@ -243,6 +243,9 @@ impl<'a> Spoken<'a> {
             Part::Opaque(opaque) if opaque.dialect == ID && home == Some("tool_calls") => {
                 self.calls.push(block)
             }
+            Part::Opaque(opaque) if opaque.dialect == ID && home == Some("thinking_blocks") => {
+                self.thinking.push(opaque.value.to_string().into_bytes());
+            }
             Part::ToolCall(_) => self.calls.push(block),
             Part::Media(_) | Part::Document(_) | Part::ToolResult(_) => source.lost(block.place),
             Part::Refusal(_) | Part::Opaque(_) => self.content.push(block),

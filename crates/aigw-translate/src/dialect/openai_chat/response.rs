@@ -163,6 +163,8 @@ struct Said<'a> {
     text: Option<String>,
     refusal: Option<String>,
     reasoning: Option<String>,
+    /// Some reasoning has a proof; then all of it is said in `thinking_blocks`, which a reader prefers.
+    proven: bool,
     thinking: Vec<Vec<u8>>,
     calls: Vec<&'a Block>,
     annotations: Annotations,
@@ -171,7 +173,14 @@ struct Said<'a> {
 
 impl<'a> Said<'a> {
     fn new(content: &'a [Block], losses: &mut Losses) -> Self {
-        let mut said = Self::default();
+        let proven = content.iter().any(|block| match &block.part {
+            Part::Reasoning(reasoning) => reasoning.signature.is_some() || reasoning.redacted.is_some(),
+            _ => false,
+        });
+        let mut said = Self {
+            proven,
+            ..Self::default()
+        };
         for (index, block) in content.iter().enumerate() {
             let place = match block.place {
                 Place::ROOT => Place::item("content", index),
@@ -197,16 +206,17 @@ impl<'a> Said<'a> {
             }
             Part::Refusal(text) => self.refusal.get_or_insert_default().push_str(text),
             Part::Reasoning(reasoning) => {
-                if let Some(text) = &reasoning.text {
+                if let Some(text) = reasoning.text.as_ref().filter(|text| !text.is_empty()) {
                     self.reasoning.get_or_insert_default().push_str(text);
                 }
-                if reasoning.signature.is_some() || reasoning.redacted.is_some() {
+                if self.proven {
                     self.thinking.push(thinking(reasoning, block));
                 }
             }
             Part::ToolCall(_) => self.calls.push(block),
             Part::Opaque(opaque) if opaque.dialect == ID => match place.innermost() {
                 Some("tool_calls") => self.calls.push(block),
+                Some("thinking_blocks") => self.thinking.push(opaque.value.to_string().into_bytes()),
                 _ => self.parts.push(&opaque.value),
             },
             Part::Opaque(_) | Part::Media(_) | Part::Document(_) | Part::ToolResult(_) => {

@@ -118,7 +118,7 @@ impl Decoder {
         if !self.started {
             self.told.append(&mut rest);
             // A first chunk without a choice may only tell about the prompt; it has neither id nor model then.
-            if !choices.is_empty() || chunk.id.text().is_some() {
+            if !choices.is_empty() || usage.is_some() || chunk.id.text().is_some() {
                 self.start(chunk, out);
             }
         }
