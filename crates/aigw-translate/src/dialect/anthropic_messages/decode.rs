@@ -55,6 +55,13 @@ pub(super) fn request(body: &[u8]) -> Result<Request, Error> {
         .text("model")
         .filter(|model| !model.is_empty())
         .ok_or_else(|| refuse("model", "`model` is required and must be a text."))?;
+    let max_output_tokens = members.count("max_tokens");
+    if max_output_tokens.is_none() && members.take("max_tokens").is_some() {
+        return Err(refuse(
+            "max_tokens",
+            "`max_tokens` must be a whole number, 0 or more.",
+        ));
+    }
     let mut turns = Vec::new();
     if let Some(system) = members.take("system") {
         turns.push(system_turn(system)?);
@@ -77,7 +84,7 @@ pub(super) fn request(body: &[u8]) -> Result<Request, Error> {
             top_k: members.number("top_k"),
             ..Sampling::default()
         },
-        max_output_tokens: members.count("max_tokens"),
+        max_output_tokens,
         stop: stop(&mut members),
         reasoning,
         output,
@@ -273,8 +280,11 @@ fn thinking_and_output(members: &mut Members) -> (Option<Reasoning>, OutputForma
     if let Some(effort) = config.text("effort") {
         reasoning.get_or_insert_default().effort = Some(self::effort(effort));
     }
-    // `output_format` is the name that the beta had.
-    let format = config.take("format").or_else(|| members.take("output_format"));
+    // `output_format` is the name that the beta had; what is no object stays, and must not be joined by another.
+    let format = config.take("format").or_else(|| {
+        let free = !members.0.contains_key("output_config");
+        free.then(|| members.take("output_format")).flatten()
+    });
     members.put_back("output_config", config);
     (reasoning, format.map_or(OutputFormat::Text, output))
 }

@@ -11,7 +11,7 @@ use super::thinking::Plan;
 use super::write::{Object, nested, value};
 use crate::dialect::contract::Target;
 use crate::ir::{
-    DialectId, Error, Extra, JsonSchema, Losses, OutputFormat, Place, Request, Tool, ToolChoice, ToolKind,
+    DialectId, Error, JsonSchema, Losses, OutputFormat, Place, Request, Tool, ToolChoice, ToolKind,
 };
 
 const THIS: DialectId = DialectId::AnthropicMessages;
@@ -300,15 +300,6 @@ fn rest(object: &mut Object<'_>, request: &Request, writing: &mut Writing<'_>) {
     if request.cache_key.is_some() {
         writing.losses.report_named(names.cache_key);
     }
-    extra(object, &request.extra, writing.losses);
-}
-
-fn extra(object: &mut Object<'_>, extra: &Extra, losses: &mut Losses) {
-    // What is not an object was not merged above.
-    for (name, content) in extra.of(THIS).into_iter().flatten() {
-        if !(MERGED.contains(&name.as_str()) && content.is_object()) {
-            object.member(name, content);
-        }
-    }
-    losses.report_extra(Place::ROOT, extra, THIS);
+    object.extra(&request.extra, MERGED);
+    writing.losses.report_extra(Place::ROOT, &request.extra, THIS);
 }

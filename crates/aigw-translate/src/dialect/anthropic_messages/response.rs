@@ -11,7 +11,7 @@ use super::decode_content::content;
 use super::encode_content::{Reader, Writing};
 use super::read::{ContentIn, MessageIn};
 use super::usage::{self, Counts};
-use super::write::{Object, nested};
+use super::write::Object;
 use crate::dialect::contract::ReplyContext;
 use crate::ir::{
     Candidate, DialectId, Finish, FinishReason, Losses, Names, Opaque, Part, Place, Response, Usage,
@@ -157,11 +157,7 @@ pub(super) fn encode(response: &Response, context: &ReplyContext, losses: &mut L
     );
     counts.merge(&response.extra, "usage");
     counts.close();
-    let merged: &[&str] = match nested(&response.extra, "usage") {
-        Some(_) => &["usage"],
-        None => &[],
-    };
-    object.extra(&response.extra, merged);
+    object.extra(&response.extra, &["usage"]);
     object.close();
     out
 }

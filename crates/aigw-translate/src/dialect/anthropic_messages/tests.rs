@@ -486,3 +486,29 @@ fn other_vendors_blocks_and_candidates_are_left_out() {
     assert_eq!(written[2].1["delta"]["text"], "mine");
     assert_eq!(losses.pointers(), ["/content/0", "/choices/1"]);
 }
+
+#[test]
+fn no_member_is_written_twice() {
+    // A parser that keeps the last of two would hide it.
+    for body in [
+        r#"{"model":"m","max_tokens":5,"output_config":7,"output_format":{"type":"json_schema","schema":{}},"messages":[{"role":"user","content":"x"}]}"#,
+        r#"{"model":"m","max_tokens":5,"metadata":"x","thinking":4,"tools":1,"stream":"no","messages":[{"role":"user","content":[
+            {"type":"document","source":{"type":"url","url":"u"},"citations":4,"cache_control":"x"}]}]}"#,
+    ] {
+        let read = AnthropicMessages.decode_request(body.as_bytes()).unwrap();
+        let target = Target {
+            model: "m",
+            quirks: Quirks::NONE,
+            want_stream_usage: false,
+        };
+        let written = AnthropicMessages
+            .encode_request(&read, target, &mut Losses::default())
+            .unwrap();
+        let text = String::from_utf8(written).unwrap();
+        let tree: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(tree.to_string().len(), text.len(), "{text}");
+    }
+    let wrong = br#"{"model":"m","max_tokens":"5","messages":[{"role":"user","content":"x"}]}"#;
+    let error = AnthropicMessages.decode_request(wrong).unwrap_err();
+    assert_eq!((error.status, error.param.as_deref()), (400, Some("max_tokens")));
+}

@@ -57,10 +57,10 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Writes what this dialect's source said besides, but for members that are merged elsewhere.
+    /// Writes what this dialect's source said besides, but for objects that are merged elsewhere.
     pub(super) fn extra(&mut self, extra: &Extra, merged: &[&str]) {
         for (name, content) in extra.of(DialectId::AnthropicMessages).into_iter().flatten() {
-            if !merged.contains(&name.as_str()) {
+            if !(merged.contains(&name.as_str()) && content.is_object()) {
                 self.member(name, content);
             }
         }
