@@ -38,6 +38,8 @@ pub(crate) struct Mock {
 pub(crate) struct Memo {
     pub path: String,
     pub body: Bytes,
+    /// The fault of listener and header, before the model's.
+    pub asked: Fault,
     pub reply: Reply,
     pub fault: Fault,
 }
@@ -92,11 +94,11 @@ impl Mock {
     }
 
     /// The memo of an equal request.
-    pub(crate) fn recall(&self, path: &str, body: &[u8]) -> Option<Memo> {
+    pub(crate) fn recall(&self, path: &str, body: &[u8], asked: &Fault) -> Option<Memo> {
         let memos = self.memos.read().unwrap_or_else(PoisonError::into_inner);
         memos
             .iter()
-            .find(|memo| memo.path == path && memo.body == body)
+            .find(|memo| memo.path == path && memo.body == body && memo.asked == *asked)
             .cloned()
     }
 

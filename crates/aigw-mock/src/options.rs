@@ -8,7 +8,7 @@ use crate::Fault;
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Accepted API keys. Empty: no authentication. Otherwise OpenAI and Cohere paths want
-    /// `Authorization: Bearer <key>` and Anthropic paths want `x-api-key: <key>`.
+    /// `Authorization: Bearer <key>`; Anthropic paths want `x-api-key: <key>` or, without that header, the former.
     pub keys: Vec<String>,
     /// File to which every request is appended as one JSON line.
     pub record: Option<PathBuf>,

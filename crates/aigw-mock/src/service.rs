@@ -21,6 +21,9 @@ use crate::route::{self, Dialect, Endpoint};
 use crate::script::Script;
 use crate::{anthropic, openai};
 
+/// Larger bodies are not kept in benchmark mode.
+const MEMO_BYTES: usize = 64 << 10;
+
 /// The connection ends without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the request is not answered")]
@@ -52,10 +55,20 @@ pub(crate) async fn serve(
         read(body, &fault).await?
     };
     if mock.options.bench
-        && let Some(memo) = mock.recall(head.uri.path(), &body)
+        && let Some(memo) = mock.recall(head.uri.path(), &body, &fault)
         && authorised(&mock, &head, dialect).is_ok()
     {
-        return respond(memo.reply, &place, &memo.fault, &line, None);
+        let Memo { reply, fault, .. } = memo;
+        return act(
+            Decided {
+                reply,
+                fault,
+                watch: None,
+            },
+            &place,
+            &line,
+        )
+        .await;
     }
     let decided = decide(&mock, &head, &place, fault, &body)?;
     act(decided, &place, &line).await
@@ -83,6 +96,7 @@ fn decide(
     body: &Bytes,
 ) -> Result<Decided, Unanswered> {
     let payload = Payload::read(&head.headers, body);
+    let asked = mock.options.bench.then(|| fault.clone());
     let named = payload.model().unwrap_or_default();
     let (spec, model) = fault::of_model(&named);
     let read = fault.read(spec.unwrap_or_default());
@@ -114,14 +128,17 @@ fn decide(
             answer(&call, head)
         }
     };
+    // A refusal may depend on the key, which the memo does not know.
+    let memorable = answered.is_ok() && body.len() <= MEMO_BYTES && fault.times.is_none();
     let reply = answered.unwrap_or_else(|refusal| refused(&refusal, place));
     let reply = if fault.html { html(reply.status) } else { reply };
-    if mock.options.bench {
-        if body.len() <= 64 << 10 && fault.times.is_none() {
-            let path = head.uri.path().to_owned();
+    if let Some(asked) = asked {
+        if memorable {
+            let (path, body) = (head.uri.path().to_owned(), body.clone());
             mock.remember(Memo {
                 path,
-                body: body.clone(),
+                body,
+                asked,
                 reply: reply.clone(),
                 fault: fault.clone(),
             });
@@ -252,11 +269,11 @@ fn authorised(mock: &Mock, head: &request::Parts, dialect: Dialect) -> Checked {
         return Ok(());
     }
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let given = match dialect {
-        Dialect::Anthropic => header("x-api-key"),
-        Dialect::OpenAi | Dialect::Cohere => {
-            header("authorization").and_then(|value| value.strip_prefix("Bearer "))
-        }
+        // The vendor takes both, and x-api-key when both are there.
+        Dialect::Anthropic => header("x-api-key").or(bearer),
+        Dialect::OpenAi | Dialect::Cohere => bearer,
     };
     match given {
         Some(given) if mock.options.keys.iter().any(|key| key == given) => Ok(()),

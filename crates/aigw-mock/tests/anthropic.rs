@@ -384,6 +384,37 @@ async fn wrong_conversations_are_refused_as_the_vendor_does() {
 }
 
 #[tokio::test]
+async fn the_api_version_decides_what_is_taken() {
+    let mock = plain().await;
+    let cited = json!([{"type": "text", "text": "a", "citations": [{"type": "char_location"}]}]);
+    let document =
+        json!([{"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "d"}}]);
+    let user = |content: &Value| json!({"role": "user", "content": content});
+    let history = json!([user(&json!("a")), {"role": "assistant", "content": document}, user(&json!("b"))]);
+    for (members, expected) in [
+        (json!({"temperature": 1.0}), "temperature: Extra inputs"),
+        (json!({"top_k": 5}), "top_k: Extra inputs"),
+        (json!({"messages": [user(&cited)]}), "citations"),
+        (
+            json!({"messages": history}),
+            "messages.1.content.0: Input tag 'document'",
+        ),
+    ] {
+        let body = with(ask("hi"), members);
+        mock.messages(&body).await.ok();
+        let answer = mock
+            .post("/v1/messages", &[("anthropic-version", "2026-10-21")], &body)
+            .await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+        assert!(answer.message().contains(expected), "{}", answer.text());
+    }
+    let answer = mock
+        .post("/v1/messages", &[("anthropic-version", "2020-01-01")], &ask("hi"))
+        .await;
+    assert!(answer.message().contains("not a valid version"));
+}
+
+#[tokio::test]
 async fn heads_and_paths() {
     let mock = plain().await;
     let answer = mock.post("/v1/messages", &[], &ask("ping")).await;

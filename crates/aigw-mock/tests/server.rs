@@ -46,17 +46,24 @@ async fn keys_are_wanted_where_each_vendor_wants_them() {
             .status,
         StatusCode::OK
     );
-    let answer = mock
-        .post(
+    assert_eq!(
+        mock.post(
             "/v1/messages",
             &[version, ("authorization", "Bearer k1")],
-            &ping(),
+            &ping()
         )
-        .await;
-    assert_eq!(
-        (answer.status, &answer.json()["error"]["type"]),
-        (StatusCode::UNAUTHORIZED, &json!("authentication_error"))
+        .await
+        .status,
+        StatusCode::OK
     );
+    let both = [version, ("authorization", "Bearer k1"), ("x-api-key", "k2")];
+    for headers in [&both[..], &both[..1]] {
+        let answer = mock.post("/v1/messages", headers, &ping()).await;
+        assert_eq!(
+            (answer.status, &answer.json()["error"]["type"]),
+            (StatusCode::UNAUTHORIZED, &json!("authentication_error"))
+        );
+    }
     let answer = mock.post("/v2/rerank", &[], &json!({})).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert!(answer.json()["message"].is_string());
@@ -154,9 +161,15 @@ async fn bench_mode_answers_the_same_and_records_nothing() {
                 .await
         }
     };
+    assert_eq!(send("Bearer x").await.status, StatusCode::UNAUTHORIZED);
     let first = send("Bearer k").await.ok();
     assert_eq!(send("Bearer k").await.ok(), first);
     assert_eq!(send("Bearer x").await.status, StatusCode::UNAUTHORIZED);
+    let paced = [("authorization", "Bearer k"), ("x-mock-fault", "status=503")];
+    assert_eq!(
+        mock.post("/v1/chat/completions", &paced, &body).await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
     let other = json!({"model": "m", "messages": [{"role": "user", "content": "other"}]});
     let other = mock
         .post("/v1/chat/completions", &[("authorization", "Bearer k")], &other)

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::check::{self, bad};
+use super::parameters::Rules;
 use super::turns::{Block, Placed};
 use crate::content::Media;
 use crate::error::Checked;
@@ -23,7 +24,7 @@ const IMAGES: &[(&str, &[u8])] = &[
 ];
 
 /// Checks a block of a message.
-pub(crate) fn check(placed: &Placed<'_>, user: bool) -> Checked {
+pub(crate) fn check(placed: &Placed<'_>, user: bool, rules: Rules) -> Checked {
     let path = &placed.path;
     let block = match placed.block {
         Block::Text(text) => return text_is_there(text),
@@ -34,11 +35,24 @@ pub(crate) fn check(placed: &Placed<'_>, user: bool) -> Checked {
     let served = kind.ends_with("_tool_result")
         || matches!(kind, "server_tool_use" | "container_upload" | "mcp_tool_use");
     let allowed = if user { USER } else { ASSISTANT };
-    if !served && !allowed.contains(&kind) {
+    // Until API version 2026-10-21, documents of the assistant were taken.
+    let old_document = !user && kind == "document" && !rules.api_2026;
+    if !served && !old_document && !allowed.contains(&kind) {
         return Err(check::wrong_tag(path, kind, allowed));
     }
     match kind {
-        "text" => text_is_there(check::required_str(block, "text", &format!("{path}.text.text"))?),
+        "text" => {
+            let cited = block["citations"]
+                .as_array()
+                .is_some_and(|citations| !citations.is_empty());
+            if user && cited && rules.api_2026 {
+                return Err(bad(
+                    &format!("{path}.text.citations"),
+                    "Extra inputs are not permitted",
+                ));
+            }
+            text_is_there(check::required_str(block, "text", &format!("{path}.text.text"))?)
+        }
         "image" => image(block, path).map(|_| ()),
         "document" => document(block, path).map(|_| ()),
         "tool_use" => tool_use(block, path),

@@ -11,7 +11,7 @@ use crate::reply::Reply;
 use crate::route::Endpoint;
 use crate::sse;
 
-const VERSIONS: &[&str] = &["2023-06-01", "2023-01-01"];
+const VERSIONS: &[&str] = &["2026-10-21", "2023-06-01", "2023-01-01"];
 
 /// Answers a request that passed authentication.
 pub(crate) fn answer(call: &Call<'_>) -> Checked<Reply> {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::blocks;
+use super::parameters::Rules;
 use super::turns::{Block, Turn};
 use crate::content::{Prompt, ToolResult};
 use crate::error::Checked;
@@ -16,12 +17,12 @@ pub(crate) struct Source {
 }
 
 /// Gathers the prompt and the sources of the last user turn with documents, checking every block on the way.
-pub(crate) fn read(turns: &[Turn<'_>]) -> Checked<(Prompt, Vec<Source>)> {
+pub(crate) fn read(turns: &[Turn<'_>], rules: Rules) -> Checked<(Prompt, Vec<Source>)> {
     let mut prompt = Prompt::default();
     let mut sources = Vec::new();
     for turn in turns {
         for placed in &turn.blocks {
-            blocks::check(placed, turn.user)?;
+            blocks::check(placed, turn.user, rules)?;
         }
         prompt.results.clear();
         if turn.user {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::cache::{self, Input};
 use super::input::{self, Source};
-use super::parameters::{self, Generation, Parameters};
+use super::parameters::{self, Parameters, Rules};
 use super::render::{self, Message};
 use super::{check, stream, tools, turns};
 use crate::call::Call;
@@ -75,15 +75,15 @@ fn read(
     body: &Value,
     parameters: impl Fn(&Call<'_>, &Value, &Choice, bool) -> Checked<Parameters>,
 ) -> Checked<Asked> {
-    let generation = Generation::of(call.model);
+    let rules = Rules::of(call.model, call.header("anthropic-version"));
     let (choice, single_call) = tools::choice(body)?;
     let tools = tools::read(body)?;
     system(body)?;
-    let turns = turns::read(body, generation)?;
-    let (prompt, sources) = input::read(&turns)?;
+    let turns = turns::read(body, rules)?;
+    let (prompt, sources) = input::read(&turns, rules)?;
     let parameters = parameters(call, body, &choice, !sources.is_empty())?;
     let manual = parameters.thinking.is_some_and(|thinking| thinking.manual);
-    turns::check(&turns, manual, generation)?;
+    turns::check(&turns, manual, rules)?;
     let input = cache::count(body)?;
     let prompt = Prompt {
         tools,

@@ -32,5 +32,6 @@ pub(crate) fn one(call: &Call<'_>, id: &str) -> Checked<Reply> {
 }
 
 fn object(id: &str) -> Value {
-    json!({"type": "model", "id": id, "display_name": id, "created_at": "2023-11-14T22:13:20Z"})
+    json!({"type": "model", "id": id, "display_name": id, "created_at": "2023-11-14T22:13:20Z",
+        "lifecycle": "active"})
 }

@@ -86,54 +86,58 @@ pub(crate) struct Thinking {
     pub omitted: bool,
 }
 
-/// The rules that came with generations of models, by the numbers in the name; names without numbers have those of
-/// 4.5, the last generation that takes every older parameter.
+/// The rules that came with generations of models, by the numbers in the name, and with versions of the API
+/// (<https://platform.claude.com/docs/en/api/versioning>). Names without numbers have the rules of 4.5, the last
+/// generation that takes every older parameter.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Generation {
-    version: (u32, u32),
+pub(crate) struct Rules {
+    model: (u32, u32),
     opus: bool,
     named: bool,
+    /// API version 2026-10-21: no sampling parameters, no documents of the assistant, no citations of the user.
+    pub api_2026: bool,
 }
 
-impl Generation {
-    pub(crate) fn of(model: &str) -> Self {
+impl Rules {
+    pub(crate) fn of(model: &str, api_version: Option<&str>) -> Self {
         // Dates have more digits than versions.
         let parts = model.split(['-', '@', '.']).filter(|part| part.len() <= 2);
         let numbers: Vec<u32> = parts.filter_map(|part| part.parse().ok()).collect();
-        let version = match numbers.as_slice() {
+        let named = model.contains("claude") && !numbers.is_empty();
+        let number = match numbers.as_slice() {
             [] => (4, 5),
             [major] => (*major, 0),
             [major, minor, ..] => (*major, *minor),
         };
-        let named = model.contains("claude") && !numbers.is_empty();
         Self {
-            version,
+            model: number,
             opus: model.contains("opus"),
             named,
+            api_2026: api_version == Some("2026-10-21"),
         }
     }
 
     /// Thinking has no budget any more, and sampling parameters are refused.
     pub(crate) fn is_adaptive_only(self) -> bool {
-        self.version >= (5, 0) || (self.opus && self.version >= (4, 7))
+        self.model >= (5, 0) || (self.opus && self.model >= (4, 7))
     }
 
     fn takes_adaptive(self) -> bool {
-        !self.named || self.version >= (4, 6)
+        !self.named || self.model >= (4, 6)
     }
 
     /// The last message may be the beginning of the answer.
     pub(crate) fn takes_prefill(self) -> bool {
-        self.version < (4, 6)
+        self.model < (4, 6)
     }
 
     /// Messages of the system may stand in the conversation.
     pub(crate) fn takes_system_messages(self) -> bool {
-        self.version >= (4, 8)
+        self.model >= (4, 8)
     }
 
     fn takes_temperature_with_top_p(self) -> bool {
-        !self.named || self.version < (4, 1)
+        !self.named || self.model < (4, 1)
     }
 }
 
@@ -143,8 +147,8 @@ pub(crate) fn read(call: &Call<'_>, body: &Value, choice: &Choice, cited: bool) 
     let max_tokens = check::required(body, "max_tokens", "max_tokens")
         .and_then(|_| check::integer(body, "max_tokens", "max_tokens", 0))?
         .ok_or_else(|| bad("max_tokens", "Input should be a valid integer"))?;
-    let generation = Generation::of(call.model);
-    sampling(body, generation)?;
+    let rules = Rules::of(call.model, call.header("anthropic-version"));
+    sampling(body, rules)?;
     check::one_of(body, "service_tier", "service_tier", &["auto", "standard_only"])?;
     if let Some(metadata) = check::present(body, "metadata") {
         let user = check::string(metadata, "user_id", "metadata.user_id")?;
@@ -155,7 +159,7 @@ pub(crate) fn read(call: &Call<'_>, body: &Value, choice: &Choice, cited: bool) 
             ));
         }
     }
-    let thinking = thinking(body, max_tokens, choice, generation)?;
+    let thinking = thinking(body, max_tokens, choice, rules)?;
     check::one_of(
         &body["output_config"],
         "effort",
@@ -190,11 +194,18 @@ pub(crate) fn members(call: &Call<'_>, body: &Value) -> Checked {
     Ok(())
 }
 
-fn sampling(body: &Value, generation: Generation) -> Checked {
+fn sampling(body: &Value, rules: Rules) -> Checked {
+    if rules.api_2026
+        && let Some(name) = ["temperature", "top_p", "top_k"]
+            .into_iter()
+            .find(|name| body.get(name).is_some())
+    {
+        return Err(bad(name, "Extra inputs are not permitted"));
+    }
     let temperature = check::number(body, "temperature", 0.0, 1.0)?;
     let top_p = check::number(body, "top_p", 0.0, 1.0)?;
     let top_k = check::integer(body, "top_k", "top_k", 0)?;
-    if generation.is_adaptive_only() {
+    if rules.is_adaptive_only() {
         let changed = |value: Option<f64>| value.is_some_and(|value| (value - 1.0).abs() > f64::EPSILON);
         for (name, given) in [
             ("temperature", changed(temperature)),
@@ -206,7 +217,7 @@ fn sampling(body: &Value, generation: Generation) -> Checked {
             }
         }
     }
-    if temperature.is_some() && top_p.is_some() && !generation.takes_temperature_with_top_p() {
+    if temperature.is_some() && top_p.is_some() && !rules.takes_temperature_with_top_p() {
         let message =
             "`temperature` and `top_p` cannot both be specified for this model. Please use only one.";
         return Err(Refusal::bad(message));
@@ -242,12 +253,7 @@ fn stop(body: &Value) -> Checked<Vec<String>> {
     Ok(stop)
 }
 
-fn thinking(
-    body: &Value,
-    max_tokens: u64,
-    choice: &Choice,
-    generation: Generation,
-) -> Checked<Option<Thinking>> {
+fn thinking(body: &Value, max_tokens: u64, choice: &Choice, rules: Rules) -> Checked<Option<Thinking>> {
     let Some(thinking) = check::present(body, "thinking") else {
         return Ok(None);
     };
@@ -255,12 +261,12 @@ fn thinking(
     let kind = check::required_str(thinking, "type", "thinking.type")?;
     match kind {
         "disabled" | "between_tools" => return Ok(None),
-        "enabled" if generation.is_adaptive_only() => {
+        "enabled" if rules.is_adaptive_only() => {
             let message = "\"thinking.type.enabled\" is not supported for this model. Use \"thinking.type.adaptive\" and \"output_config.effort\" to control thinking behavior.";
             return Err(Refusal::bad(message));
         }
         "enabled" => budget(thinking, max_tokens)?,
-        "adaptive" if !generation.takes_adaptive() => {
+        "adaptive" if !rules.takes_adaptive() => {
             return Err(Refusal::bad("adaptive thinking is not supported on this model"));
         }
         "adaptive" => {}
@@ -318,7 +324,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generations() {
+    fn rules_follow_the_model() {
         for (model, adaptive_only, prefill, system) in [
             ("claude-sonnet-4-5-20250929", false, true, false),
             ("claude-sonnet-4-20250514", false, true, false),
@@ -329,10 +335,10 @@ mod tests {
             ("claude-opus-5", true, false, true),
             ("mock", false, true, false),
         ] {
-            let generation = Generation::of(model);
-            assert_eq!(generation.is_adaptive_only(), adaptive_only, "{model}");
-            assert_eq!(generation.takes_prefill(), prefill, "{model}");
-            assert_eq!(generation.takes_system_messages(), system, "{model}");
+            let rules = Rules::of(model, None);
+            assert_eq!(rules.is_adaptive_only(), adaptive_only, "{model}");
+            assert_eq!(rules.takes_prefill(), prefill, "{model}");
+            assert_eq!(rules.takes_system_messages(), system, "{model}");
         }
     }
 }

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::check::{self, bad};
-use super::parameters::Generation;
+use super::parameters::Rules;
 use crate::error::{Checked, Refusal};
 
 /// Consecutive messages of one role, as the vendor combines them.
@@ -59,7 +59,7 @@ const FOREIGN: &[&str] = &[
 ];
 
 /// Combines the messages into turns, checking each message by itself.
-pub(crate) fn read<'a>(body: &'a Value, generation: Generation) -> Checked<Vec<Turn<'a>>> {
+pub(crate) fn read<'a>(body: &'a Value, rules: Rules) -> Checked<Vec<Turn<'a>>> {
     let messages = check::required(body, "messages", "messages")?;
     let messages = messages
         .as_array()
@@ -73,7 +73,7 @@ pub(crate) fn read<'a>(body: &'a Value, generation: Generation) -> Checked<Vec<T
         let user = match check::required_str(message, "role", &format!("{path}.role"))? {
             "user" => true,
             "assistant" => false,
-            "system" if generation.takes_system_messages() && at > 0 => continue,
+            "system" if rules.takes_system_messages() && at > 0 => continue,
             "system" => {
                 let message = "Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \"system\" as an input message role.";
                 return Err(bad("messages", message));
@@ -126,7 +126,7 @@ fn blocks<'a>(message: &'a Value, path: &str, needed: bool) -> Checked<Vec<Place
 }
 
 /// Checks what the order of turns and blocks has to be; `thinking` is manual thinking.
-pub(crate) fn check(turns: &[Turn<'_>], thinking: bool, generation: Generation) -> Checked {
+pub(crate) fn check(turns: &[Turn<'_>], thinking: bool, rules: Rules) -> Checked {
     for (at, turn) in turns.iter().enumerate() {
         if turn.user {
             results(turn, at.checked_sub(1).and_then(|before| turns.get(before)))?;
@@ -136,7 +136,7 @@ pub(crate) fn check(turns: &[Turn<'_>], thinking: bool, generation: Generation) 
     }
     unique(turns)?;
     if let Some(last) = turns.last().filter(|turn| !turn.user) {
-        prefill(last, generation)?;
+        prefill(last, rules)?;
     }
     if thinking { thinks_first(turns) } else { Ok(()) }
 }
@@ -207,8 +207,8 @@ fn unique(turns: &[Turn<'_>]) -> Checked {
     }
 }
 
-fn prefill(last: &Turn<'_>, generation: Generation) -> Checked {
-    if !generation.takes_prefill() {
+fn prefill(last: &Turn<'_>, rules: Rules) -> Checked {
+    if !rules.takes_prefill() {
         let message = "This model does not support assistant message prefill. The conversation must end with a user message.";
         return Err(Refusal::bad(message));
     }

@@ -39,6 +39,15 @@ pub(crate) fn cached(prompt_tokens: u64) -> u64 {
     }
 }
 
+/// Tokens of a cacheable prompt that were not in the cache yet.
+pub(crate) fn cache_written(prompt_tokens: u64) -> u64 {
+    if cached(prompt_tokens) == 0 {
+        0
+    } else {
+        prompt_tokens - cached(prompt_tokens)
+    }
+}
+
 /// The completion as one JSON object.
 pub(crate) fn whole(completion: &Completion<'_>) -> Reply {
     let mut object = completion.frame("chat.completion");
@@ -145,7 +154,11 @@ impl Completion<'_> {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": completion_tokens,
             "total_tokens": self.prompt_tokens + completion_tokens,
-            "prompt_tokens_details": {"cached_tokens": cached(self.prompt_tokens), "audio_tokens": 0},
+            "prompt_tokens_details": {
+                "cached_tokens": cached(self.prompt_tokens),
+                "cache_write_tokens": cache_written(self.prompt_tokens),
+                "audio_tokens": 0,
+            },
             "completion_tokens_details": {
                 "reasoning_tokens": self.reasoning_tokens,
                 "audio_tokens": 0,

@@ -19,12 +19,14 @@ pub(crate) const KNOWN: &[&str] = &[
     "messages",
     "metadata",
     "modalities",
+    "moderation",
     "model",
     "n",
     "parallel_tool_calls",
     "prediction",
     "presence_penalty",
     "prompt_cache_key",
+    "prompt_cache_options",
     "prompt_cache_retention",
     "reasoning_effort",
     "response_format",
@@ -61,10 +63,12 @@ pub(crate) const FOREIGN: &[&str] = &[
 
 /// Whether a model is one of OpenAI's reasoning models, by its name.
 pub(crate) fn is_reasoning_model(model: &str) -> bool {
-    let series = model
-        .strip_prefix('o')
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    series || model.starts_with("gpt-5")
+    let number = |prefix: &str| {
+        let rest = model.strip_prefix(prefix)?;
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest.get(..end)?.parse::<u32>().ok()
+    };
+    number("o").is_some() || number("gpt-").is_some_and(|series| series >= 5)
 }
 
 /// Checks the parameters of a chat completion.
@@ -80,13 +84,13 @@ pub(crate) fn check(body: &Value, model: &str) -> Checked {
     check::one_of(
         body,
         "reasoning_effort",
-        &["none", "minimal", "low", "medium", "high", "xhigh"],
+        &["none", "minimal", "low", "medium", "high", "xhigh", "max"],
     )?;
     check::one_of(body, "verbosity", &["low", "medium", "high"])?;
     check::one_of(
         body,
         "service_tier",
-        &["auto", "default", "flex", "scale", "priority"],
+        &["auto", "default", "flex", "scale", "priority", "fast"],
     )?;
     check::string(body, "user")?;
     if body.get("max_tokens").is_some() && body.get("max_completion_tokens").is_some() {
@@ -114,6 +118,10 @@ fn reasoning(body: &Value, model: &str) -> Checked {
         return Err(Refusal::bad(message)
             .param("max_tokens")
             .code("unsupported_parameter"));
+    }
+    // Without reasoning they sample like the others.
+    if body["reasoning_effort"] == "none" {
+        return Ok(());
     }
     for name in [
         "top_p",
@@ -174,6 +182,8 @@ mod tests {
             ("o3", true),
             ("o4-mini", true),
             ("gpt-5.1", true),
+            ("gpt-6", true),
+            ("gpt-4.1", false),
             ("gpt-4o", false),
             ("olmo", false),
         ] {
@@ -201,6 +211,11 @@ mod tests {
             let refusal = check(&body, model).expect_err(&body.to_string());
             assert_eq!(refusal.param.as_deref(), param, "{body}");
         }
+        check(
+            &json!({"temperature": 0.5, "reasoning_effort": "none"}),
+            "gpt-5.2",
+        )
+        .unwrap();
         check(&json!({"temperature": 1, "max_completion_tokens": 5}), "gpt-5").unwrap();
     }
 }

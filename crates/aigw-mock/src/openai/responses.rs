@@ -13,7 +13,13 @@ use crate::error::{Checked, Refusal};
 use crate::reply::Reply;
 
 const KNOWN: &[&str] = &[
+    "access_programs",
     "background",
+    "background_options",
+    "context_management",
+    "image",
+    "moderation",
+    "prompt_cache_options",
     "conversation",
     "include",
     "input",
@@ -66,7 +72,7 @@ pub(crate) fn answer(call: &Call<'_>) -> Checked<Reply> {
     let effort = check::one_of(
         &body["reasoning"],
         "effort",
-        &["none", "minimal", "low", "medium", "high", "xhigh"],
+        &["none", "minimal", "low", "medium", "high", "xhigh", "max"],
     )?;
     let reasoning_tokens = parameters::reasoning_tokens(effort, call.model);
     let answer = prompt.answer(limit.map(|limit| limit.saturating_sub(reasoning_tokens)), &[]);
@@ -134,10 +140,10 @@ fn check_parameters(call: &Call<'_>, body: &Value) -> Checked {
     check::one_of(
         body,
         "service_tier",
-        &["auto", "default", "flex", "scale", "priority"],
+        &["auto", "default", "flex", "scale", "priority", "fast"],
     )?;
     check::boolean(body, "store")?;
-    if parameters::is_reasoning_model(call.model) {
+    if parameters::is_reasoning_model(call.model) && body["reasoning"]["effort"] != "none" {
         for (name, given) in [
             (
                 "temperature",

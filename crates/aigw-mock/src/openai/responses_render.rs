@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::chat_render::cached;
+use super::chat_render::{cache_written, cached};
 use crate::content::{Answer, Finish};
 use crate::reply::Reply;
 use crate::{sign, sse, words};
@@ -82,7 +82,10 @@ impl Rendered<'_> {
         let output = self.answer_tokens.max(1) + self.reasoning_tokens;
         json!({
             "input_tokens": self.input_tokens,
-            "input_tokens_details": {"cached_tokens": cached(self.input_tokens)},
+            "input_tokens_details": {
+                "cached_tokens": cached(self.input_tokens),
+                "cache_write_tokens": cache_written(self.input_tokens),
+            },
             "output_tokens": output,
             "output_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
             "total_tokens": self.input_tokens + output,
