@@ -124,6 +124,17 @@ impl Diagnostics {
         self.0.extend(other.0);
     }
 
+    /// Keeps the first of equal findings.
+    pub fn remove_repeated(&mut self) {
+        let mut kept: Vec<Diagnostic> = Vec::with_capacity(self.0.len());
+        for one in self.0.drain(..) {
+            if !kept.contains(&one) {
+                kept.push(one);
+            }
+        }
+        self.0 = kept;
+    }
+
     /// True when at least one finding is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|d| d.severity == Severity::Error)

@@ -147,6 +147,10 @@ impl Planner<'_> {
     /// How requests to the backend are signed: by a BackendSecurityPolicy or by its own `secretRef`.
     fn signed(&mut self, placed: &Placed<AIServiceBackend>) -> Result<Option<Signed>, LeftOut> {
         let key = &placed.key;
+        if let Some(policy) = self.index.unreadable("BackendSecurityPolicy", key) {
+            let message = format!("{} could not be read", label("BackendSecurityPolicy", policy));
+            return Err(LeftOut::Warning(String::new(), message));
+        }
         let policies: Vec<&Placed<BackendSecurityPolicy>> = self
             .index
             .security

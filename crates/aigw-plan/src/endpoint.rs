@@ -60,6 +60,9 @@ fn host_and_port(endpoint: &BackendEndpoint) -> Result<(String, u16), &'static s
 
 /// TLS towards a Backend: a BackendTLSPolicy, else its own settings, else none.
 fn tls(index: &Index, backend: &Placed<Backend>) -> Result<Option<UpstreamTls>, String> {
+    if let Some(policy) = index.unreadable("BackendTLSPolicy", &backend.key) {
+        return Err(format!("{} could not be read", label("BackendTLSPolicy", policy)));
+    }
     let policy = index.tls.values().find(|policy| {
         policy.key.namespace == backend.key.namespace
             && policy

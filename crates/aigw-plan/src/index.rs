@@ -8,7 +8,7 @@ use aigw_api::{
 };
 use aigw_config::{Diagnostics, Origin};
 
-use crate::object::{Kind, Object};
+use crate::object::{Kind, Object, Unreadable};
 
 /// Namespace and name; shown as `namespace/name`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,6 +70,7 @@ pub(crate) struct Index {
     pub(crate) access: Table<SecurityPolicy>,
     pub(crate) secrets: Table<Secret>,
     pub(crate) config_maps: Table<ConfigMap>,
+    pub(crate) unreadable: Vec<Placed<Unreadable>>,
 }
 
 impl Index {
@@ -122,7 +123,18 @@ impl Index {
             Kind::SecurityPolicy(one) => put(&mut self.access, one, key, origin),
             Kind::Secret(one) => put(&mut self.secrets, one, key, origin),
             Kind::ConfigMap(one) => put(&mut self.config_maps, one, key, origin),
+            Kind::Unreadable(object) => self.unreadable.push(Placed { key, origin, object }),
         }
+    }
+
+    /// The policy of this kind that targets `target` and could not be read, if there is one.
+    pub(crate) fn unreadable(&self, kind: &str, target: &Key) -> Option<&Key> {
+        let hit = self.unreadable.iter().find(|policy| {
+            policy.object.kind == kind
+                && policy.key.namespace == target.namespace
+                && policy.object.targets.contains(&target.name)
+        });
+        hit.map(|policy| &policy.key)
     }
 
     /// Whether an object of group and kind in `from`'s namespace may refer to the object `to`. Within one namespace it may;

@@ -18,6 +18,6 @@ mod time;
 mod tolerant;
 mod validate;
 
-pub use object::{Kind, Object};
+pub use object::{Kind, Object, Unreadable};
 pub use plan::{Planned, plan};
 pub use tolerant::compile_tolerantly;

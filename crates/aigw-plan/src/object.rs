@@ -42,6 +42,19 @@ pub enum Kind {
     Secret(Secret),
     /// Core.
     ConfigMap(ConfigMap),
+    /// A policy that could not be read. What it targets is left out: without its key or without TLS it must not be used.
+    Unreadable(Unreadable),
+}
+
+/// What is known of a policy that could not be read.
+#[derive(Clone, Debug)]
+pub struct Unreadable {
+    /// `BackendSecurityPolicy` or `BackendTLSPolicy`.
+    pub kind: &'static str,
+    /// Name and namespace.
+    pub metadata: Metadata,
+    /// Names of what it targets.
+    pub targets: Vec<String>,
 }
 
 impl Kind {
@@ -60,6 +73,7 @@ impl Kind {
             Self::SecurityPolicy(_) => "SecurityPolicy",
             Self::Secret(_) => "Secret",
             Self::ConfigMap(_) => "ConfigMap",
+            Self::Unreadable(one) => one.kind,
         }
     }
 
@@ -78,6 +92,7 @@ impl Kind {
             Self::SecurityPolicy(one) => &one.metadata,
             Self::Secret(one) => &one.metadata,
             Self::ConfigMap(one) => &one.metadata,
+            Self::Unreadable(one) => &one.metadata,
         }
     }
 }

@@ -37,6 +37,7 @@ pub fn plan(objects: Vec<Object>, capabilities: &dyn Capabilities) -> Planned {
     };
     let backends = planner.backends();
     let routes = planner.routes(&backends, &doors, &closed);
+    diagnostics.remove_repeated();
     Planned {
         document: Document {
             listeners,

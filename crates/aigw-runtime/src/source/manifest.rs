@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use aigw_api::{ENVOY_GATEWAY_GROUP, GATEWAY_GROUP, GROUP, Secret, SecurityPolicy};
+use aigw_api::{ENVOY_GATEWAY_GROUP, GATEWAY_GROUP, GROUP, Metadata, Secret, SecurityPolicy};
 use aigw_config::{Capabilities, Diagnostics, Document, LimitsSpec, Origin};
-use aigw_plan::{Kind, Object, plan};
+use aigw_plan::{Kind, Object, Unreadable, plan};
 use serde::de::DeserializeOwned;
 
 use super::expand::Environment;
@@ -109,7 +109,10 @@ impl Sorter<'_> {
         let read = match (group, kind) {
             (GROUP, "AIGatewayRoute") => self.read(node, origin).map(Kind::AIGatewayRoute),
             (GROUP, "AIServiceBackend") => self.read(node, origin).map(Kind::AIServiceBackend),
-            (GROUP, "BackendSecurityPolicy") => self.read(node, origin).map(Kind::BackendSecurityPolicy),
+            (GROUP, "BackendSecurityPolicy") => {
+                let read = self.read(node, origin).map(Kind::BackendSecurityPolicy);
+                read.or_else(|| Some(unreadable("BackendSecurityPolicy", node)))
+            }
             (ENVOY_GATEWAY_GROUP, "Backend") => self.read(node, origin).map(Kind::Backend),
             (ENVOY_GATEWAY_GROUP, "BackendTrafficPolicy") => {
                 self.read(node, origin).map(Kind::BackendTrafficPolicy)
@@ -121,7 +124,10 @@ impl Sorter<'_> {
                 Some(Kind::SecurityPolicy(self.security_policy(node, origin)))
             }
             (GATEWAY_GROUP, "Gateway") => self.read(node, origin).map(Kind::Gateway),
-            (GATEWAY_GROUP, "BackendTLSPolicy") => self.read(node, origin).map(Kind::BackendTLSPolicy),
+            (GATEWAY_GROUP, "BackendTLSPolicy") => {
+                let read = self.read(node, origin).map(Kind::BackendTLSPolicy);
+                read.or_else(|| Some(unreadable("BackendTLSPolicy", node)))
+            }
             (GATEWAY_GROUP, "ReferenceGrant") => self.read(node, origin).map(Kind::ReferenceGrant),
             ("", "Secret") => self
                 .read(node, origin)
@@ -166,13 +172,6 @@ impl Sorter<'_> {
 
     /// A policy that cannot be read still restricts access: it closes its namespace.
     fn security_policy(&mut self, node: &Node, origin: &Origin) -> SecurityPolicy {
-        let unreadable = || {
-            let mut policy = SecurityPolicy::default();
-            policy.metadata.name = member_of_metadata(node, "name").unwrap_or("unnamed").to_owned();
-            policy.metadata.namespace = member_of_metadata(node, "namespace").map(str::to_owned);
-            policy.spec.target_selectors = Some(serde_json::Value::Bool(true));
-            policy
-        };
         // What it demands is not looked at, so members that are not known say nothing.
         match reader::read(node, self.environment) {
             Ok((policy, _)) => policy,
@@ -180,7 +179,12 @@ impl Sorter<'_> {
                 let at = Origin::new(origin.file.clone(), error.line);
                 let message = format!("{}; routes of its namespace are not served", error.message);
                 self.findings.error(&at, label(node), error.field, message);
-                unreadable()
+                let mut policy = SecurityPolicy {
+                    metadata: metadata(node),
+                    ..SecurityPolicy::default()
+                };
+                policy.spec.target_selectors = Some(serde_json::Value::Bool(true));
+                policy
             }
         }
     }
@@ -235,6 +239,31 @@ impl Sorter<'_> {
 fn is_ours(field: &str) -> bool {
     let first = field.split(['.', '[']).next().unwrap_or_default();
     !matches!(first, "apiVersion" | "kind" | "metadata" | "status")
+}
+
+/// What can be known of a policy that could not be read.
+fn unreadable(kind: &'static str, node: &Node) -> Kind {
+    let spec = node.member("spec");
+    let refs = spec
+        .and_then(|spec| spec.member("targetRefs"))
+        .and_then(Node::items);
+    let names = refs
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|target| target.member("name")?.text());
+    Kind::Unreadable(Unreadable {
+        kind,
+        metadata: metadata(node),
+        targets: names.map(str::to_owned).collect(),
+    })
+}
+
+fn metadata(node: &Node) -> Metadata {
+    Metadata {
+        name: member_of_metadata(node, "name").unwrap_or("unnamed").to_owned(),
+        namespace: member_of_metadata(node, "namespace").map(str::to_owned),
+        ..Metadata::default()
+    }
 }
 
 fn member_of_metadata<'n>(node: &'n Node, name: &str) -> Option<&'n str> {
