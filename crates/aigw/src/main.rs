@@ -1,2 +1,39 @@
-//! The one binary.
-fn main() {}
+//! The one binary: `aigw run`, `check`, `explain`, `providers`, `mock`, `healthcheck`.
+
+mod check;
+mod cli;
+mod demo;
+mod explain;
+mod healthcheck;
+mod input;
+mod mock;
+mod providers;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    // The graph holds one provider of cryptography; a second call would be a defect, not a user's mistake.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let result = match cli.command {
+        cli::Command::Run(args) => run::run(args),
+        cli::Command::Check(args) => check::check(&args),
+        cli::Command::Explain(args) => explain::explain(&args),
+        cli::Command::Providers(args) => providers::providers(&args),
+        cli::Command::Mock(args) => mock::mock(args),
+        cli::Command::Healthcheck(args) => healthcheck::healthcheck(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            cli::complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
