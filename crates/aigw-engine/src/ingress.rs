@@ -53,7 +53,6 @@ pub(crate) fn admit(
     snapshot: &Snapshot,
     credentials: &Credentials,
 ) -> Result<Admitted, Refusal> {
-    check_origin(head, snapshot)?;
     let (operation, id) = find_operation(head)?;
     let key = check_key(head, snapshot, credentials)?;
     let announced = announced_length(&head.headers)?;
@@ -127,17 +126,8 @@ fn decode_segment(text: &str) -> String {
 }
 
 /// A browser says where a page came from; pages that are not listed may not use the gateway through a visitor's browser.
-fn check_origin(head: &RequestHead, snapshot: &Snapshot) -> Result<(), Refusal> {
-    let Some(origin) = head.headers.get(http::header::ORIGIN) else {
-        return Ok(());
-    };
-    let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
-    if snapshot
-        .limits
-        .allowed_origins
-        .iter()
-        .any(|allowed| *allowed == origin || allowed == "*")
-    {
+pub(crate) fn check_origin(head: &RequestHead, snapshot: &Snapshot) -> Result<(), Refusal> {
+    if !head.headers.contains_key(http::header::ORIGIN) || allowed_origin(head, snapshot).is_some() {
         return Ok(());
     }
     Err(Refusal::new(
@@ -146,6 +136,29 @@ fn check_origin(head: &RequestHead, snapshot: &Snapshot) -> Result<(), Refusal> 
         ErrorClass::Denied,
         "Requests from web pages of this origin are not allowed. List the origin in `limits.allowedOrigins`.",
     ))
+}
+
+/// The request's origin, when it is one that is listed.
+pub(crate) fn allowed_origin<'a>(
+    head: &'a RequestHead,
+    snapshot: &Snapshot,
+) -> Option<&'a http::HeaderValue> {
+    let value = head.headers.get(http::header::ORIGIN)?;
+    let origin = value.to_str().ok()?.to_ascii_lowercase();
+    let listed = &snapshot.limits.allowed_origins;
+    listed
+        .iter()
+        .any(|allowed| *allowed == origin || allowed == "*")
+        .then_some(value)
+}
+
+/// A browser asks before it sends (CORS preflight, <https://fetch.spec.whatwg.org/#http-cors-protocol>).
+pub(crate) fn is_preflight(head: &RequestHead) -> bool {
+    head.method == http::Method::OPTIONS
+        && head.headers.contains_key(http::header::ORIGIN)
+        && head
+            .headers
+            .contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Finds the client's key among the configured ones; every key is compared, in constant time.

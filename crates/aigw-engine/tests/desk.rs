@@ -181,8 +181,29 @@ fn strange_web_pages_are_refused() {
         (403, "origin_not_allowed")
     );
     let mut script = Script::new(&shared);
-    script.post_with(CHAT, &[("origin", "https://good.example")], &chat("m", false));
-    assert_eq!(script.attempts.len(), 1);
+    script.post_with(
+        CHAT,
+        &[("origin", "https://good.example")],
+        &chat("only-a", false),
+    );
+    script.answer(200, &openai_answer("Hello"));
+    assert_eq!(
+        script.client.headers.get("access-control-allow-origin").unwrap(),
+        "https://good.example"
+    );
+    let ask = |origin| [("origin", origin), ("access-control-request-method", "POST")];
+    let mut script = Script::new(&shared);
+    script.head(Method::OPTIONS, CHAT, &ask("https://good.example"), true);
+    assert_eq!(script.status(), 204);
+    let mut script = Script::new(&shared);
+    script.head(Method::OPTIONS, CHAT, &ask("https://evil.example"), true);
+    assert_eq!(
+        (
+            script.status(),
+            script.client.headers.contains_key("access-control-allow-origin")
+        ),
+        (403, false)
+    );
 }
 
 #[test]

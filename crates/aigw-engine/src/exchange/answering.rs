@@ -11,11 +11,13 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::dispatch::rule_at;
+use super::intake::out_of_memory;
 use super::{Exchange, Phase};
 use crate::attempt::{Next, PATIENCE, Setback};
 use crate::effect::{Effect, Effects, ResponseHead};
 use crate::event::{Failure, FailureKind, Inputs};
 use crate::headers;
+use crate::ingress;
 use crate::ledger::{ErrorClass, Outcome};
 use crate::reply::Refusal;
 
@@ -139,7 +141,7 @@ impl Exchange {
             headers.insert(HeaderName::from_static("x-aigw-dropped"), value);
         }
         current.answer = Some(Box::new(answer));
-        self.name_request(&mut headers);
+        self.mark_head(&mut headers);
         let head = Box::new(ResponseHead {
             status,
             headers,
@@ -159,13 +161,25 @@ impl Exchange {
         }
     }
 
-    /// Every answer carries the request's id.
-    pub(super) fn name_request(&self, headers: &mut HeaderMap) {
+    /// Every answer carries the request's id, and what a listed web page's browser needs to let the page read it.
+    pub(super) fn mark_head(&self, headers: &mut HeaderMap) {
         let name = HeaderName::from_static("x-request-id");
         if !headers.contains_key(&name)
             && let Ok(value) = HeaderValue::try_from(self.request_id())
         {
             headers.insert(name, value);
+        }
+        let origin = self
+            .request
+            .as_ref()
+            .and_then(|head| ingress::allowed_origin(head, &self.snapshot));
+        if let Some(origin) = origin {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(
+                header::ACCESS_CONTROL_EXPOSE_HEADERS,
+                HeaderValue::from_static("*"),
+            );
+            headers.append(header::VARY, HeaderValue::from_static("origin"));
         }
     }
 
@@ -177,6 +191,7 @@ impl Exchange {
             return;
         };
         let mut out = Vec::with_capacity(1);
+        let length = data.len() as u64;
         let pushed = answer.push(data, &mut out);
         let saw_content = answer.saw_content();
         if let Err(detail) = pushed {
@@ -187,7 +202,7 @@ impl Exchange {
         }
         self.stay_alive(inputs);
         if matches!(self.phase, Phase::Collecting(_)) {
-            return;
+            return self.hold_answer(length, inputs, effects);
         }
         if matches!(self.phase, Phase::First(_)) {
             let Phase::First(head) = std::mem::replace(&mut self.phase, Phase::Flowing) else {
@@ -196,6 +211,22 @@ impl Exchange {
             self.send_head(head, effects);
         }
         self.write(out, effects);
+    }
+
+    /// An answer that is collected counts against the budget of bytes held, as requests do.
+    fn hold_answer(&mut self, length: u64, inputs: Inputs<'_>, effects: &mut Effects) {
+        let limit = self.snapshot.limits.bytes_in_flight;
+        let held = match &mut self.permits.answer {
+            Some(permit) => permit.grow(length, limit),
+            slot => {
+                *slot = self.shared.bytes(length, limit);
+                slot.is_some()
+            }
+        };
+        if !held {
+            self.cancel(Some("cancelled"), inputs, effects);
+            self.refuse(out_of_memory(), inputs, effects);
+        }
     }
 
     fn stay_alive(&mut self, inputs: Inputs<'_>) {

@@ -32,8 +32,10 @@ impl Exchange {
             error,
             close,
         } = reply;
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len() as u64));
-        self.name_request(&mut headers);
+        if status != http::StatusCode::NO_CONTENT {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len() as u64));
+        }
+        self.mark_head(&mut headers);
         if let Some(record) = &mut self.record {
             record.status = status.as_u16();
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aigw_translate::operation::BodyKind;
 use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderValue};
 
 use super::{Exchange, Phase};
 use crate::effect::{Effect, Effects};
@@ -24,8 +25,14 @@ impl Exchange {
             .headers
             .get("x-aigw-strict")
             .is_some_and(|value| value == "true" || value == "1");
-        let admitted = ingress::admit(&head, &self.snapshot, inputs.credentials);
+        let admitted = ingress::check_origin(&head, &self.snapshot)
+            .and_then(|()| ingress::admit(&head, &self.snapshot, inputs.credentials));
+        let preflight =
+            ingress::is_preflight(&head) && ingress::allowed_origin(&head, &self.snapshot).is_some();
         self.request = Some(head);
+        if preflight {
+            return self.send_reply(preflight_reply(), inputs, effects);
+        }
         match admitted {
             Err(refusal) => self.refuse_unread(refusal, inputs, effects),
             Ok(admitted) => {
@@ -89,13 +96,7 @@ impl Exchange {
             }
         };
         if !held {
-            let refusal = Refusal::new(
-                503,
-                "gateway_out_of_memory",
-                ErrorClass::Denied,
-                "The gateway holds as many bytes of requests as it may (`limits.bytesInFlight`). Try again.",
-            );
-            self.refuse_unread(refusal.retry_after(1), inputs, effects);
+            self.refuse_unread(out_of_memory(), inputs, effects);
         }
         held
     }
@@ -216,6 +217,36 @@ impl Exchange {
         self.record
             .as_ref()
             .map_or("", |record| record.request_id.as_str())
+    }
+}
+
+/// 503 when the budget of bytes held is used up.
+pub(super) fn out_of_memory() -> Refusal {
+    Refusal::new(
+        503,
+        "gateway_out_of_memory",
+        ErrorClass::Denied,
+        "The gateway holds as many bytes of requests and answers as it may (`limits.bytesInFlight`). Try again.",
+    )
+    .retry_after(1)
+}
+
+/// A listed page may ask for everything; the browser may remember that for an hour.
+fn preflight_reply() -> Reply {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "*, authorization"),
+        (header::ACCESS_CONTROL_MAX_AGE, "3600"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    Reply {
+        status: http::StatusCode::NO_CONTENT,
+        headers,
+        body: Bytes::new(),
+        error: None,
+        close: false,
     }
 }
 

@@ -99,6 +99,7 @@ struct Current {
 struct Permits {
     _request: Option<Permit>,
     body: Option<Permit>,
+    answer: Option<Permit>,
 }
 
 impl Exchange {

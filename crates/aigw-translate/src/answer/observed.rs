@@ -16,6 +16,8 @@ const WHOLE_LIMIT: usize = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Observed {
     operation: Operation,
+    /// The upstream said that all is well; an error is complete when its body is.
+    succeeded: bool,
     watch: Watch,
     decompress: Option<Decompressor>,
     observation: Observation,
@@ -62,6 +64,7 @@ impl Observed {
         };
         Self {
             operation: inputs.operation,
+            succeeded: inputs.status < 300,
             watch,
             decompress,
             observation: Observation::default(),
@@ -162,7 +165,10 @@ impl Observed {
             Watch::Sieve(sieve) => out.extend(sieve.finish(|frame| look(frame) != FrameRole::UsageOnly)),
         }
         // Only conversations say when they are complete; an error event completes them too.
-        operation.conversation().is_none() || observation.complete || observation.error.is_some()
+        !self.succeeded
+            || operation.conversation().is_none()
+            || observation.complete
+            || observation.error.is_some()
     }
 
     pub(super) fn fail(&mut self, error: &Error, out: &mut Vec<Bytes>) -> bool {
