@@ -36,7 +36,9 @@ pub(crate) fn input(mock: SocketAddr) -> Loaded {
             name: name.clone(),
             schema: Some(Schema::new(schema)),
             url: Some(format!("http://{mock}")),
-            api_key: Some(SecretSource::Value { value: "[demo]".to_owned() }),
+            api_key: Some(SecretSource::Value {
+                value: "[demo]".to_owned(),
+            }),
             ..BackendSpec::default()
         });
         rules.push(RuleSpec {
