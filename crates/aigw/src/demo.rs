@@ -6,7 +6,7 @@ use aigw_config::{
     BackendRef, BackendSpec, Diagnostics, Document, ModelMatch, RouteSpec, RuleSpec, Schema, SchemaName,
     SecretSource,
 };
-use aigw_runtime::source::Loaded;
+use aigw_runtime::Loaded;
 use aigw_translate::dialect;
 use aigw_translate::ir::DialectId;
 
@@ -63,7 +63,8 @@ pub(crate) fn input(mock: SocketAddr) -> Loaded {
         document,
         credentials,
         diagnostics: Diagnostics::default(),
-        files: Vec::new(),
+        files_watched: Vec::new(),
+        tolerated: Vec::new(),
     }
 }
 

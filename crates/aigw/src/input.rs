@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aigw_config::{Diagnostics, ListenerSpec, Origin, compile};
-use aigw_runtime::Live;
-use aigw_runtime::source::{Loaded, PresetEnv, load, load_environment};
+use aigw_config::{Diagnostics, ListenerSpec, Origin};
+use aigw_runtime::{Live, Loaded, PresetEnv, load, load_environment};
 use aigw_translate::host::{PRESETS, Registry};
 
 use crate::demo;
@@ -39,23 +38,17 @@ impl Input {
     pub(crate) fn read(&self, listen: Option<&str>) -> Result<Ready, Diagnostics> {
         let mut loaded = self.load()?;
         place_listener(&mut loaded, listen)?;
-        let Loaded {
-            document,
-            credentials,
-            mut diagnostics,
-            files,
-        } = loaded;
-        let (snapshot, found) = compile(document, &Registry)?;
-        diagnostics.0.extend(found.0);
-        warn_exposed(&snapshot, &mut diagnostics);
+        let ready = loaded.compile(&Registry)?;
+        let mut diagnostics = ready.diagnostics;
+        warn_exposed(&ready.snapshot, &mut diagnostics);
         let live = Live {
-            snapshot: Arc::new(snapshot),
-            credentials: Arc::new(credentials),
+            snapshot: Arc::new(ready.snapshot),
+            credentials: Arc::new(ready.credentials),
         };
         Ok(Ready {
             live,
             diagnostics,
-            files,
+            files: ready.files_watched,
         })
     }
 
@@ -64,12 +57,14 @@ impl Input {
         match self {
             Self::Files(paths) => load(paths, &env, &Registry),
             Self::Environment => {
-                let rows: Vec<PresetEnv> = PRESETS
+                let rows: Vec<PresetEnv<'_>> = PRESETS
                     .iter()
                     .map(|preset| PresetEnv {
                         preset: preset.id,
                         key_var: preset.key_var,
                         url_var: preset.url_var,
+                        url_suffix: preset.url_suffix,
+                        headers: preset.header_vars,
                         models: preset.models,
                     })
                     .collect();

@@ -1,6 +1,6 @@
 //! `aigw run`: starts everything, reloads what changes, and drains at a signal.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -142,13 +142,7 @@ async fn reload(
 }
 
 fn take_over(ready: Ready, gateway: &Gateway, telemetry: &Telemetry) {
-    let (before, version) = (
-        Arc::clone(&gateway.load().snapshot),
-        ready.live.snapshot.version.clone(),
-    );
-    if before.listeners != ready.live.snapshot.listeners {
-        warn!("listeners changed: the new addresses take effect at the next start");
-    }
+    let version = ready.live.snapshot.version.clone();
     telemetry.metrics().reloaded(true);
     telemetry.metrics().serving(&version);
     gateway.swap(ready.live);
@@ -170,7 +164,8 @@ fn start_log(format: cli::LogFormat) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_target(false);
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
     let started = match format {
         cli::LogFormat::Text => log.try_init(),
         cli::LogFormat::Json => log.json().flatten_event(true).try_init(),

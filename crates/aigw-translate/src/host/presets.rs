@@ -22,6 +22,10 @@ pub struct Preset {
     pub key_var: &'static str,
     /// Environment variable that replaces the base URL.
     pub url_var: &'static str,
+    /// What the vendor's SDKs put behind that base URL before an operation's path, unless it is there already.
+    pub url_suffix: &'static str,
+    /// Variables whose values go along as headers: variable and header.
+    pub header_vars: &'static [(&'static str, &'static str)],
     /// Models it is known for, as exact names or prefixes ending in `*`; used when several providers come from the environment.
     pub models: &'static [&'static str],
     /// Departures from the dialect.
@@ -57,6 +61,8 @@ const OPENAI_COMPATIBLE: Preset = Preset {
     auth: AuthKind::Bearer,
     key_var: "",
     url_var: "",
+    url_suffix: "",
+    header_vars: &[],
     models: &[],
     quirks: Quirks::NONE,
     documentation: "",
@@ -77,6 +83,10 @@ pub static PRESETS: &[Preset] = &[
         url: "https://api.openai.com",
         key_var: "OPENAI_API_KEY",
         url_var: "OPENAI_BASE_URL",
+        header_vars: &[
+            ("OPENAI_ORG_ID", "openai-organization"),
+            ("OPENAI_PROJECT_ID", "openai-project"),
+        ],
         models: &[
             "gpt-*",
             "o1*",
@@ -101,6 +111,7 @@ pub static PRESETS: &[Preset] = &[
         auth: AuthKind::Header("x-api-key"),
         key_var: "ANTHROPIC_API_KEY",
         url_var: "ANTHROPIC_BASE_URL",
+        url_suffix: "v1",
         models: &["claude-*"],
         documentation: "https://docs.anthropic.com/en/api/messages",
         ..OPENAI_COMPATIBLE
