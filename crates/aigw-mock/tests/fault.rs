@@ -305,3 +305,34 @@ async fn early_answers_do_not_wait_for_the_body() {
     socket.read_exact(&mut start).await.unwrap();
     assert_eq!(&start, b"HTTP/1.1 413");
 }
+
+#[tokio::test]
+async fn http2_streams_break_alone_and_connections_reset() {
+    use http_body_util::BodyExt as _;
+    let mock = plain().await;
+    let socket = TcpStream::connect(mock.address).await.unwrap();
+    let io = hyper_util::rt::TokioIo::new(socket);
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(hyper_util::rt::TokioExecutor::new(), io)
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    for (fault, head, whole) in [
+        ("cut=300", true, false),
+        ("", true, true),
+        ("reset", false, false),
+        ("", false, false),
+    ] {
+        let request = http::Request::post(format!("http://{}/v1/chat/completions", mock.address))
+            .header("x-mock-fault", fault)
+            .body(http_body_util::Full::new(bytes::Bytes::from(
+                body("count to 50", true).to_string(),
+            )))
+            .unwrap();
+        let answer = sender.send_request(request).await;
+        assert_eq!(answer.is_ok(), head, "{fault}");
+        if let Ok(answer) = answer {
+            assert_eq!(answer.into_body().collect().await.is_ok(), whole, "{fault}");
+        }
+    }
+}
