@@ -116,6 +116,27 @@ def test_client_keys(run, mock):
         ask(gateway, "gpt-4o", api_key="anything else")
 
 
+def test_kubernetes_manifests(start, mock):
+    """The Backends lead to the mock, and the provider of the short form is told where it is; nothing else is changed."""
+    directory = EXAMPLES / "kubernetes-manifests"
+    host, port = mock.url.removeprefix("http://").split(":")
+    place = {"endpoints": [{"ip": {"address": host, "port": int(port)}}]}
+    reference = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": "openai"}
+    objects = []
+    for one in yaml.safe_load_all((directory / "aigw.yaml").read_text()):
+        if one["kind"] == "Backend":
+            one["spec"] = place
+        if one["kind"] == "AIServiceBackend" and "provider" in one["spec"]:
+            one["spec"]["backendRef"] = reference
+        if one["kind"] != "BackendTLSPolicy":
+            objects.append(one)
+    gateway = start(yaml.safe_dump_all(objects), env=variables(directory))
+    assert ask(gateway, "gpt-4o-mini") == "pong"
+    assert mock.last()["headers"]["authorization"] == "Bearer value-of-OPENAI_API_KEY"
+    assert ask(gateway, "claude-sonnet-4-5") == "pong"
+    assert (mock.last()["path"], mock.last()["headers"]["x-api-key"]) == ("/v1/messages", "value-of-ANTHROPIC_API_KEY")
+
+
 def test_every_example_has_its_test():
     tested = {name.removeprefix("test_").replace("_", "-") for name in globals() if name.startswith("test_")}
     assert set(NAMES) <= tested, f"without a test: {set(NAMES) - tested}"

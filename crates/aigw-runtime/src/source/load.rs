@@ -41,8 +41,10 @@ pub fn load(
     let mut document = Document::default();
     let mut manifests = Vec::new();
     let mut says_routes = false;
+    let mut count = 0;
     for text in &texts {
         for node in documents(text, &mut findings) {
+            count += 1;
             let origin = Origin::new(Arc::clone(&text.name), node.line);
             if manifest::is_manifest(&node) {
                 manifests.push((node, origin));
@@ -58,6 +60,18 @@ pub fn load(
                 findings.error(&origin, "document", "", NEITHER);
             }
         }
+    }
+    if count == 0
+        && !findings.has_errors()
+        && let Some(first) = texts.first()
+    {
+        let origin = Origin::new(Arc::clone(&first.name), 0);
+        findings.error(
+            &origin,
+            "file",
+            "",
+            "is empty; it needs at least `backends` and `routes`",
+        );
     }
     if !says_routes && manifests.is_empty() {
         imply_route(&mut document, &mut findings);
