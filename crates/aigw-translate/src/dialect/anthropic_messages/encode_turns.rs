@@ -42,16 +42,14 @@ impl<'a> Conversation<'a> {
     pub(super) fn new(request: &'a Request, model: &Model, writing: &mut Writing<'_>) -> Self {
         let mut conversation = Self::default();
         let in_place = model.mid_system.unwrap_or(request.names.dialect == THIS);
-        for (index, message) in request.messages.iter().enumerate() {
+        for message in &request.messages {
             if message.name.is_some() {
                 writing.losses.report_suffix(message.place, writing.names.name);
             }
             writing.losses.report_extra(message.place, &message.extra, THIS);
             let role = match message.role {
                 Role::System | Role::Developer
-                    if in_place
-                        && matches!(conversation.last_role(), Some("user" | "system"))
-                        && answered(request.messages.get(index + 1..)) =>
+                    if in_place && matches!(conversation.last_role(), Some("user" | "system")) =>
                 {
                     "system"
                 }
@@ -84,8 +82,7 @@ impl<'a> Conversation<'a> {
 
     fn instruct(&mut self, message: &'a Message, writing: &mut Writing<'_>) {
         for block in &message.content {
-            if !matches!(block.part, Part::Text { .. } | Part::Refusal(_) | Part::Opaque(_)) {
-                writing.losses.report(block.place, "");
+            if !instructs(block, writing) {
                 continue;
             }
             let alone = self.system.is_empty();
@@ -95,7 +92,22 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    /// Moves instructions that turned out not to stand before an answer to the top.
+    fn hoist(&mut self) {
+        let Some(turn) = self.turns.pop_if(|turn| turn.role == "system") else {
+            return;
+        };
+        self.system_plain = turn.plain.filter(|_| self.system.is_empty());
+        if !self.system.is_empty() {
+            self.system.push(b',');
+        }
+        self.system.extend_from_slice(&turn.others);
+    }
+
     fn say(&mut self, role: &'static str, message: &'a Message, writing: &mut Writing<'_>) {
+        if role == "user" {
+            self.hoist();
+        }
         // A message of which nothing can be said makes no turn.
         let mut turn = Turn {
             role,
@@ -112,7 +124,9 @@ impl<'a> Conversation<'a> {
             _ => &mut turn,
         };
         for block in &message.content {
-            target.add(block, writing);
+            if role != "system" || instructs(block, writing) {
+                target.add(block, writing);
+            }
         }
         if !joined && !turn.is_empty() {
             self.turns.push(turn);
@@ -128,13 +142,6 @@ impl<'a> Conversation<'a> {
         }
         super::write::list(object.key("messages"), &self.turns, |out, turn| turn.write(out));
     }
-}
-
-/// What comes after instructions is an assistant's turn, or nothing.
-fn answered(rest: Option<&[Message]>) -> bool {
-    let mut rest = rest.unwrap_or_default().iter();
-    rest.find(|message| !matches!(message.role, Role::System | Role::Developer))
-        .is_none_or(|message| message.role == Role::Assistant)
 }
 
 impl<'a> Turn<'a> {
@@ -166,6 +173,15 @@ impl<'a> Turn<'a> {
         object.extra(self.extra, &[]);
         object.close();
     }
+}
+
+/// Instructions are text, or what only this dialect knows.
+fn instructs(block: &Block, writing: &mut Writing<'_>) -> bool {
+    let text = matches!(block.part, Part::Text { .. } | Part::Refusal(_) | Part::Opaque(_));
+    if !text {
+        writing.losses.report(block.place, "");
+    }
+    text
 }
 
 /// Appends a block and the comma before it; nothing when it cannot be said.
