@@ -19,8 +19,11 @@ pub(super) enum Scalar<'a> {
     /// A text.
     Text(Cow<'a, str>),
     /// Something else.
-    Other(Value),
+    Other(Box<Value>),
 }
+
+/// Members that are not known; mostly there are none.
+pub(super) type Rest = Option<Box<Map<String, Value>>>;
 
 impl<'a> Scalar<'a> {
     /// The text, when it is one and not empty.
@@ -45,11 +48,13 @@ impl<'a> Scalar<'a> {
 pub(super) struct Chunk<'a> {
     pub id: Scalar<'a>,
     pub model: Scalar<'a>,
-    pub created: Option<Value>,
+    pub service_tier: Scalar<'a>,
+    pub system_fingerprint: Scalar<'a>,
+    pub created: Scalar<'a>,
     pub choices: Option<Vec<Choice<'a>>>,
-    pub usage: Option<Value>,
-    pub error: Option<Value>,
-    pub rest: Map<String, Value>,
+    pub usage: Option<Box<Value>>,
+    pub error: Option<Box<Value>>,
+    pub rest: Rest,
 }
 
 /// A choice of a chunk.
@@ -59,8 +64,8 @@ pub(super) struct Choice<'a> {
     pub delta: Delta<'a>,
     pub finish_reason: Scalar<'a>,
     pub stop_reason: Scalar<'a>,
-    pub logprobs: Option<Value>,
-    pub rest: Map<String, Value>,
+    pub logprobs: Option<Box<Value>>,
+    pub rest: Rest,
 }
 
 /// What a choice grows by.
@@ -74,7 +79,7 @@ pub(super) struct Delta<'a> {
     pub tool_calls: Option<Vec<Call<'a>>>,
     pub function_call: Option<Function<'a>>,
     pub annotations: Option<Vec<Value>>,
-    pub rest: Map<String, Value>,
+    pub rest: Rest,
 }
 
 /// A piece of a tool call.
@@ -85,8 +90,8 @@ pub(super) struct Call<'a> {
     pub kind: Scalar<'a>,
     pub function: Option<Function<'a>>,
     pub custom: Option<Function<'a>>,
-    pub extra_content: Option<Value>,
-    pub rest: Map<String, Value>,
+    pub extra_content: Option<Box<Value>>,
+    pub rest: Rest,
 }
 
 /// Name and arguments of a call.
@@ -124,27 +129,27 @@ impl<'de> Visitor<'de> for ScalarReader {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Other(value.into()))
+        Ok(Scalar::Other(Box::new(value.into())))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Other(value.into()))
+        Ok(Scalar::Other(Box::new(value.into())))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Other(value.into()))
+        Ok(Scalar::Other(Box::new(value.into())))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Other(value.into()))
+        Ok(Scalar::Other(Box::new(value.into())))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<Scalar<'de>, A::Error> {
-        Value::deserialize(SeqAccessDeserializer::new(access)).map(Scalar::Other)
+        Value::deserialize(SeqAccessDeserializer::new(access)).map(|value| Scalar::Other(Box::new(value)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Scalar<'de>, A::Error> {
-        Value::deserialize(MapAccessDeserializer::new(access)).map(Scalar::Other)
+        Value::deserialize(MapAccessDeserializer::new(access)).map(|value| Scalar::Other(Box::new(value)))
     }
 }
 
@@ -181,14 +186,10 @@ fn object<'de, T: Members<'de>, D: Deserializer<'de>>(deserializer: D) -> Result
 }
 
 /// Keeps an unknown member, unless it is null.
-fn keep<'de, A: MapAccess<'de>>(
-    rest: &mut Map<String, Value>,
-    name: &str,
-    access: &mut A,
-) -> Result<(), A::Error> {
+fn keep<'de, A: MapAccess<'de>>(rest: &mut Rest, name: &str, access: &mut A) -> Result<(), A::Error> {
     let value: Value = access.next_value()?;
     if !value.is_null() {
-        rest.insert(name.to_owned(), value);
+        rest.get_or_insert_default().insert(name.to_owned(), value);
     }
     Ok(())
 }
@@ -204,6 +205,8 @@ impl<'de> Members<'de> for Chunk<'de> {
         match name {
             "id" => self.id = access.next_value()?,
             "model" => self.model = access.next_value()?,
+            "service_tier" => self.service_tier = access.next_value()?,
+            "system_fingerprint" => self.system_fingerprint = access.next_value()?,
             "created" => self.created = access.next_value()?,
             "choices" => self.choices = access.next_value()?,
             "usage" => self.usage = access.next_value()?,

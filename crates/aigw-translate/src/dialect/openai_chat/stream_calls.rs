@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::chunk::{Call as Wire, Scalar};
+use super::chunk::{Call as Wire, Rest, Scalar};
 use super::schema::ID;
 use crate::ir::{BlockKind, DialectId, Extra, Signature};
 
@@ -79,7 +79,7 @@ impl Calls {
         let name = function.name.into_text().unwrap_or_default();
         let arguments = match function.arguments {
             Scalar::Text(text) => text.into_owned(),
-            Scalar::Other(value @ Value::Object(_)) => value.to_string(),
+            Scalar::Other(value) if value.is_object() => value.to_string(),
             _ => String::new(),
         };
         let position = match self.find(piece.index, piece.id.text(), &name) {
@@ -155,7 +155,8 @@ impl Progress {
 }
 
 /// Gemini's proof in `extra_content`, and what else stands beside a call.
-fn proof(content: Option<Value>, mut rest: Map<String, Value>) -> (Option<Signature>, Extra) {
+fn proof(content: Option<Box<Value>>, rest: Rest) -> (Option<Signature>, Extra) {
+    let mut rest = rest.map_or_else(Map::new, |rest| *rest);
     let mut signature = None;
     if let Some(mut content) = content {
         if let Some(Value::Object(google)) = content.get_mut("google")
@@ -171,7 +172,7 @@ fn proof(content: Option<Value>, mut rest: Map<String, Value>) -> (Option<Signat
             .as_object()
             .is_some_and(|content| content.values().all(nothing));
         if !empty {
-            rest.insert("extra_content".to_owned(), content);
+            rest.insert("extra_content".to_owned(), *content);
         }
     }
     (signature, Extra::new(ID, rest))

@@ -61,7 +61,10 @@ impl Choice {
     pub(super) fn take(&mut self, choice: chunk::Choice<'_>, out: &mut Vec<Event>) -> Result<(), String> {
         self.delta(choice.delta, out)?;
         if let Some(value) = choice.logprobs {
-            let opaque = Opaque { dialect: ID, value };
+            let opaque = Opaque {
+                dialect: ID,
+                value: *value,
+            };
             match self.open {
                 Some(Open::Text | Open::Refusal) => self.grow(ir::Delta::Logprobs(opaque), out),
                 _ => out.push(Event::Opaque(skeleton(self.index, "logprobs", opaque.value))),
@@ -113,7 +116,7 @@ impl Choice {
             Scalar::None => {}
             Scalar::Text(text) if text.is_empty() => {}
             Scalar::Text(text) => self.write(Open::Text, BlockKind::Text, text.into_owned(), out),
-            Scalar::Other(value) => self.parts(value, out)?,
+            Scalar::Other(value) => self.parts(*value, out)?,
         }
         if let Some(text) = delta.refusal.into_text() {
             self.write(Open::Refusal, BlockKind::Refusal, text, out);

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::chunk::{self, Chunk};
+use super::chunk::{self, Chunk, Rest, Scalar};
 use super::error::{decode_error, read_error, stream_status};
 use super::fields::whole;
 use super::schema::ID;
@@ -61,7 +61,7 @@ impl StreamDecoder for Decoder {
 
 /// An error in place of a chunk, also where its members stand at the top.
 fn is_error(chunk: &Chunk<'_>) -> bool {
-    let says = |name| chunk.rest.contains_key(name);
+    let says = |name| chunk.rest.as_ref().is_some_and(|rest| rest.contains_key(name));
     chunk.error.is_some()
         || (chunk.choices.is_none() && chunk.usage.is_none() && (says("message") || says("detail")))
 }
@@ -99,7 +99,7 @@ impl Decoder {
     fn start(&mut self, chunk: Chunk<'_>, out: &mut Vec<Event>) {
         self.started = true;
         let created = match &chunk.created {
-            Some(Value::Number(number)) => whole(number),
+            Scalar::Other(value) => value.as_number().and_then(whole),
             _ => None,
         };
         out.push(Event::Start {
@@ -113,8 +113,7 @@ impl Decoder {
     fn chunk(&mut self, mut chunk: Chunk<'_>, out: &mut Vec<Event>) -> Result<(), String> {
         let choices = chunk.choices.take().unwrap_or_default();
         let usage = chunk.usage.take();
-        let mut rest = std::mem::take(&mut chunk.rest);
-        rest.retain(|name, value| self.told.get(name) != Some(value));
+        let mut rest = self.news(&mut chunk);
         if !self.started {
             self.told.append(&mut rest);
             // A first chunk without a choice may only tell about the prompt; it has neither id nor model then.
@@ -142,6 +141,23 @@ impl Decoder {
         Ok(())
     }
 
+    /// What the chunk tells of the whole answer that was not told before.
+    fn news(&self, chunk: &mut Chunk<'_>) -> Map<String, Value> {
+        let mut rest = std::mem::take(&mut chunk.rest).map_or_else(Map::new, |rest| *rest);
+        rest.retain(|name, value| self.told.get(name) != Some(value));
+        let texts = [
+            ("service_tier", &chunk.service_tier),
+            ("system_fingerprint", &chunk.system_fingerprint),
+        ];
+        for (name, text) in texts {
+            let told = self.told.get(name).and_then(Value::as_str);
+            if let Some(text) = text.text().filter(|text| told != Some(text)) {
+                rest.insert(name.to_owned(), text.into());
+            }
+        }
+        rest
+    }
+
     fn choice(&mut self, index: u32) -> &mut Choice {
         let position = self.choices.iter().position(|choice| choice.index() == index);
         let position = position.unwrap_or_else(|| {
@@ -156,11 +172,12 @@ impl Decoder {
 
 /// What a choice says that the representation has no word for, as a choice of its own.
 fn leftovers(choice: &mut chunk::Choice<'_>) -> Option<Value> {
-    let mut members = std::mem::take(&mut choice.rest);
-    let delta = std::mem::take(&mut choice.delta.rest);
-    if members.is_empty() && delta.is_empty() {
+    if choice.rest.is_none() && choice.delta.rest.is_none() {
         return None;
     }
+    let taken = |rest: &mut Rest| std::mem::take(rest).map_or_else(Map::new, |rest| *rest);
+    let mut members = taken(&mut choice.rest);
+    let delta = taken(&mut choice.delta.rest);
     members.insert("index".to_owned(), choice.index.into());
     members.insert("delta".to_owned(), Value::Object(delta));
     members.insert("finish_reason".to_owned(), Value::Null);
