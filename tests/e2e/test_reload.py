@@ -83,7 +83,7 @@ def test_a_directory_of_files(start, upstream, tmp_path):
     more[0]["name"] = "more"
     more[0]["rules"][0]["models"] = ["two"]
     (directory / "more.yaml").write_text(yaml.safe_dump({"routes": more}))
-    until(lambda: models(gateway) == ["one", "two"], "the new file is read")
+    until(lambda: models(gateway) == ["two", "one"], "the new file is read; files count in the order of their names")
     (directory / "more.yaml").unlink()
     until(lambda: models(gateway) == ["one"], "the removed file is gone")
 

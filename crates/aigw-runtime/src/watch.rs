@@ -46,12 +46,22 @@ impl Watcher {
         watcher
     }
 
-    /// Watches these files in place of those before.
+    /// Watches these files in place of those before. What is known of files that stay is kept, so that a change between their
+    /// reading and this call is not missed.
     pub fn watch(&mut self, files: &[PathBuf]) {
-        if self.files != files {
-            self.files = files.to_vec();
-            self.subscribe();
-            self.seen = self.look();
+        if self.files == files {
+            return;
+        }
+        let before = std::mem::replace(&mut self.files, files.to_vec());
+        self.subscribe();
+        for gone in before
+            .iter()
+            .filter(|path| !files.contains(path) && !self.roots.contains(path))
+        {
+            self.seen.remove(gone);
+        }
+        for path in files.iter().filter(|path| !before.contains(path)) {
+            self.seen.entry(path.clone()).or_insert_with(|| stamp(path));
         }
     }
 
@@ -130,6 +140,17 @@ mod tests {
         watcher.changed().await;
         std::fs::write(folder.path().join("c.tmp"), "three").unwrap();
         std::fs::rename(folder.path().join("c.tmp"), &file).unwrap();
+        watcher.changed().await;
+    }
+
+    #[tokio::test]
+    async fn a_change_before_the_files_are_named_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.yaml");
+        std::fs::write(&file, "one").unwrap();
+        let mut watcher = Watcher::new(vec![file.clone()], Vec::new());
+        std::fs::write(&file, "three").unwrap();
+        watcher.watch(&[file.clone(), folder.path().join("key")]);
         watcher.changed().await;
     }
 }

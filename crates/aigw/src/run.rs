@@ -38,6 +38,11 @@ async fn serve(args: RunArgs) -> Result<ExitCode, Failure> {
         (false, true) => Input::Environment,
         (false, false) => Input::Files(args.inputs.clone()),
     };
+    // Before the first reading, so that no change after it is missed.
+    let watcher = match &input {
+        Input::Files(roots) => Some(Watcher::new(roots.clone(), Vec::new())),
+        Input::Environment | Input::Demo(_) => None,
+    };
     let ready = input
         .read(args.listen.as_deref())
         .map_err(|found| format!("the configuration cannot be used:\n{found}"))?;
@@ -82,7 +87,8 @@ async fn serve(args: RunArgs) -> Result<ExitCode, Failure> {
     let reload = reload(
         input,
         args.listen,
-        files,
+        watcher,
+        &files,
         Arc::clone(&gateway),
         Arc::clone(&telemetry),
     );
@@ -117,14 +123,15 @@ async fn start_mock() -> Result<std::net::SocketAddr, Failure> {
 async fn reload(
     input: Input,
     listen: Option<String>,
-    files: Vec<std::path::PathBuf>,
+    watcher: Option<Watcher>,
+    files: &[std::path::PathBuf],
     gateway: Arc<Gateway>,
     telemetry: Arc<Telemetry>,
 ) {
-    let Input::Files(roots) = &input else {
+    let Some(mut watcher) = watcher else {
         return std::future::pending().await;
     };
-    let mut watcher = Watcher::new(roots.clone(), files);
+    watcher.watch(files);
     loop {
         watcher.changed().await;
         match input.read(listen.as_deref()) {
