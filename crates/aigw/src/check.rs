@@ -19,10 +19,16 @@ pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Box<dyn std::error::Er
     let errors = count(&findings, Severity::Error);
     let warnings = count(&findings, Severity::Warning);
     let good = usable && errors == 0 && !(args.strict && warnings > 0);
-    say(&format!(
-        "{}: {errors} errors, {warnings} warnings",
-        if good { "ok" } else { "failed" }
-    ));
+    let counts: Vec<String> = [(errors, "error"), (warnings, "warning")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+        .collect();
+    let verdict = if good { "ok" } else { "failed" };
+    say(&match counts.is_empty() {
+        true => verdict.to_owned(),
+        false => format!("{verdict}: {}", counts.join(", ")),
+    });
     Ok(if good {
         ExitCode::SUCCESS
     } else {
