@@ -131,6 +131,8 @@ pub struct Quirks {
     pub developer_role: bool,
     /// `response_format: json_schema` is understood; when false it is reported as a loss.
     pub json_schema: bool,
+    /// An assistant's reasoning is demanded back, as `reasoning_content`; when false it is left out, since many refuse it.
+    pub reasoning_history: bool,
 }
 
 impl Quirks {
@@ -140,6 +142,7 @@ impl Quirks {
         max_completion_tokens: true,
         developer_role: true,
         json_schema: true,
+        reasoning_history: false,
     };
 }
 

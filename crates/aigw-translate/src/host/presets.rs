@@ -212,8 +212,10 @@ pub static PRESETS: &[Preset] = &[
         key_var: "DEEPSEEK_API_KEY",
         url_var: "DEEPSEEK_BASE_URL",
         models: &["deepseek-*"],
+        // Thinking is on unless the client turns it off: https://api-docs.deepseek.com/guides/thinking_mode
         quirks: Quirks {
             json_schema: false,
+            reasoning_history: true,
             ..CLASSIC
         },
         documentation: "https://api-docs.deepseek.com/api/create-chat-completion",

@@ -158,6 +158,7 @@ impl Case {
                 "max_completion_tokens" => quirks.max_completion_tokens = value,
                 "developer_role" => quirks.developer_role = value,
                 "json_schema" => quirks.json_schema = value,
+                "reasoning_history" => quirks.reasoning_history = value,
                 name => panic!("unknown quirk {name:?}"),
             }
         }

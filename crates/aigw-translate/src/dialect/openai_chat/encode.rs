@@ -30,10 +30,11 @@ pub(super) fn encode_request(
     object.member("model", target.model);
     let source = Source {
         own,
+        quirks: target.quirks,
         names: request.names,
         losses,
     };
-    let mut messages = Messages::open(object.key("messages"), source, target.quirks.developer_role);
+    let mut messages = Messages::open(object.key("messages"), source);
     for message in &request.messages {
         messages.message(message);
     }

@@ -2,6 +2,7 @@
 //!
 //! <https://platform.openai.com/docs/api-reference/chat/create#chat_create-messages>
 
+use aigw_config::Quirks;
 use base64::Engine as _;
 
 use super::schema::{ID, audio_format};
@@ -19,6 +20,8 @@ const PDF: &str = "application/pdf";
 pub(super) struct Source<'a> {
     /// The request came in this dialect: its extensions are written back.
     pub own: bool,
+    /// What the target departs in.
+    pub quirks: Quirks,
     /// Its spellings.
     pub names: &'static Names,
     /// What could not be said.

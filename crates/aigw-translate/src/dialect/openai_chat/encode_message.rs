@@ -7,25 +7,23 @@ use super::decode_message::says_error;
 use super::encode_content::{Joint, Source, cache_marker, content, parts, thinking};
 use super::schema::ID;
 use super::write::{List, Object, value};
-use crate::ir::{Block, DialectId, Message, Part, Role, ToolCall, ToolResult};
+use crate::ir::{Block, DialectId, Message, Part, ReasoningBlock, Role, ToolCall, ToolResult};
 
 /// Writes the messages of one request.
 pub(super) struct Messages<'a, 'b> {
     list: List<'a>,
     source: Source<'b>,
-    developer: bool,
     /// Parts that wait for the next user message.
     pending: Vec<Vec<u8>>,
     count: usize,
 }
 
 impl<'a, 'b> Messages<'a, 'b> {
-    /// Opens the list; `developer`: the target knows that role.
-    pub(super) fn open(out: &'a mut Vec<u8>, source: Source<'b>, developer: bool) -> Self {
+    /// Opens the list.
+    pub(super) fn open(out: &'a mut Vec<u8>, source: Source<'b>) -> Self {
         Self {
             list: List::open(out),
             source,
-            developer,
             pending: Vec::new(),
             count: 0,
         }
@@ -61,7 +59,7 @@ impl<'a, 'b> Messages<'a, 'b> {
             Role::System | Role::Developer => {
                 self.flush();
                 let role = match message.role {
-                    Role::Developer if self.developer => "developer",
+                    Role::Developer if self.source.quirks.developer_role => "developer",
                     _ => "system",
                 };
                 self.plain(message, role, &said);
@@ -216,6 +214,8 @@ struct Spoken<'a> {
     calls: Vec<&'a Block>,
     thinking: Vec<Vec<u8>>,
     reasoning: Option<(&'static str, &'a str)>,
+    /// Reasoning of another dialect, for a target that wants it back.
+    retold: String,
 }
 
 impl<'a> Spoken<'a> {
@@ -229,6 +229,11 @@ impl<'a> Spoken<'a> {
                 self.content.push(block);
             }
             Part::Refusal(text) if home != Some("content") || !source.own => self.refusal = Some(text),
+            Part::Reasoning(ReasoningBlock { text: Some(text), .. })
+                if !source.own && source.quirks.reasoning_history =>
+            {
+                self.retold.push_str(text)
+            }
             Part::Reasoning(_) if !source.own => source.lost(block.place),
             Part::Reasoning(reasoning) => match (home, reasoning.text.as_deref()) {
                 (Some("content"), _) => self.content.push(block),
@@ -257,12 +262,18 @@ impl<'a> Spoken<'a> {
             && self.calls.is_empty()
             && self.thinking.is_empty()
             && self.reasoning.is_none()
+            && self.retold.is_empty()
     }
 
     fn write(&self, object: &mut Object<'_>, source: &mut Source<'_>) {
         object.optional("refusal", self.refusal.as_ref());
         if let Some((name, text)) = self.reasoning {
             object.member(name, text);
+        }
+        // Such a target refuses calls without their reasoning, even if there was none.
+        let calls = source.quirks.reasoning_history && !source.own && !self.calls.is_empty();
+        if calls || !self.retold.is_empty() {
+            object.member("reasoning_content", &self.retold);
         }
         if !self.thinking.is_empty() {
             let mut list = List::open(object.key("thinking_blocks"));

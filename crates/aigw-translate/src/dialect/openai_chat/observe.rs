@@ -146,3 +146,77 @@ fn read(event: Option<&str>, data: &[u8], observation: &mut Observation) -> Fram
         FrameRole::Other
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roles(frames: &[&str]) -> (Vec<FrameRole>, Observation) {
+        let mut observation = Observation::default();
+        let see = |frame: &&str| observe_frame(None, frame.as_bytes(), &mut observation);
+        let roles = frames.iter().map(see).collect();
+        (roles, observation)
+    }
+
+    #[test]
+    fn frames_have_roles() {
+        let (roles, observation) = roles(&[
+            r#"{"id":"c","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"finish_reason":null}],"usage":null}"#,
+            r#"{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"say \"usage\": 5"},"finish_reason":null}],"usage":null}"#,
+            r#"{"id":"c","model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":0}]},"finish_reason":null}]}"#,
+            r#"{"id":"c","model":"m","choices":[{"index":0,"delta":{"reasoning_content":"Hm"},"finish_reason":null}]}"#,
+            r#"{"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}"#,
+            r#"{"id":"c","model":"m","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#,
+            "[DONE]",
+        ]);
+        let content = FrameRole::Content;
+        let other = FrameRole::Other;
+        assert_eq!(
+            roles,
+            [
+                other,
+                content,
+                content,
+                content,
+                other,
+                FrameRole::UsageOnly,
+                other
+            ]
+        );
+        assert_eq!(observation.usage.total, Some(3));
+        assert_eq!(observation.finish.as_deref(), Some("stop"));
+        assert_eq!(observation.id.as_deref(), Some("c"));
+        assert!(observation.complete);
+    }
+
+    #[test]
+    fn a_choice_that_goes_on_is_not_complete() {
+        let finish = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+        let more = r#"{"choices":[{"index":1,"delta":{"content":"x"},"finish_reason":null}]}"#;
+        assert!(roles(&[finish]).1.complete);
+        assert!(!roles(&[finish, more]).1.complete);
+        assert!(roles(&[finish, more, "[DONE]"]).1.complete);
+    }
+
+    #[test]
+    fn usage_in_the_last_chunk_with_content_is_content() {
+        let (roles, observation) = roles(&[
+            r#"{"id":"c","choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#,
+        ]);
+        assert_eq!(roles, [FrameRole::Content]);
+        assert_eq!(observation.usage.input, Some(1));
+    }
+
+    #[test]
+    fn errors_are_seen() {
+        for frame in [
+            r#"{"error":{"message":"Overloaded","type":"overloaded_error"}}"#,
+            r#"{"id":"c","choices":[],"error":{"message":"Overloaded","code":503}}"#,
+        ] {
+            let error = roles(&[frame]).1.error.unwrap_or_else(|| panic!("{frame}"));
+            assert_eq!((error.status, error.message.as_str()), (503, "Overloaded"));
+        }
+        let text = r#"{"id":"c","model":"m","choices":[{"delta":{"content":"\"error\": {}"},"error":null}]}"#;
+        assert!(roles(&[text]).1.error.is_none());
+    }
+}
