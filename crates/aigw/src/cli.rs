@@ -139,6 +139,22 @@ pub(crate) struct MockArgs {
     #[arg(long, value_name = "FAULT", default_value = "")]
     pub(crate) fault: String,
 
+    /// A model that exists; may be given several times. Default: every model exists
+    #[arg(long = "model", value_name = "NAME")]
+    pub(crate) models: Vec<String>,
+
+    /// A request member that is refused, as some vendors refuse `stream_options`; may be given several times
+    #[arg(long, value_name = "MEMBER")]
+    pub(crate) refuse: Vec<String>,
+
+    /// Refuse every request member that the vendor does not document
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Answer equal requests from memory and record nothing, for load tests
+    #[arg(long)]
+    pub(crate) bench: bool,
+
     /// Write the address in use to this file, as JSON, once requests are served
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,

@@ -23,7 +23,10 @@ pub(crate) fn mock(args: MockArgs) -> Result<ExitCode, Box<dyn std::error::Error
             keys: args.keys,
             record: args.record,
             fault: args.fault.parse()?,
-            ..Options::default()
+            models: args.models,
+            refuse: args.refuse,
+            strict: args.strict,
+            bench: args.bench,
         };
         write_ready_file(args.ready_file.as_deref(), &json!({"mock": address.to_string()}))?;
         say(&format!("mock providers listen on http://{address}"));
