@@ -35,15 +35,17 @@ impl Response {
             extra,
             ..
         } = self;
-        let mut events = vec![Event::Start {
+        let mut events = Vec::new();
+        if !usage.is_empty() {
+            // Before the start, so that encoders which tell usage there can.
+            events.push(Event::Usage(usage));
+        }
+        events.push(Event::Start {
             id,
             model,
             created,
             extra,
-        }];
-        if !usage.is_empty() {
-            events.push(Event::Usage(usage));
-        }
+        });
         for entry in candidates {
             let candidate = entry.index;
             for (index, piece) in entry.content.into_iter().enumerate() {
