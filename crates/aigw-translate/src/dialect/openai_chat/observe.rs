@@ -2,46 +2,49 @@
 //!
 //! Most frames are settled by a search for a few words; only those that tell something are read.
 
-use serde::Deserialize;
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::chunk::Chunk;
 use super::error::{decode_error, read_error, stream_status};
 use super::usage;
 use crate::dialect::{FrameRole, Observation};
+use crate::json::peek;
 
-/// The members of a whole answer that are looked at.
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(default)]
-    id: Value,
-    #[serde(default)]
-    model: Value,
-    #[serde(default)]
-    usage: Value,
-    #[serde(default)]
-    choices: Option<Vec<Choice>>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    #[serde(default)]
-    finish_reason: Value,
-}
-
-/// Looks at a whole answer.
+/// Looks at a whole answer. Its members are found without reading the text that the model wrote.
 pub(super) fn observe_body(body: &[u8], observation: &mut Observation) {
-    let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
+    let Ok(found) = peek(body, ["id", "model", "usage", "choices"]) else {
         return;
     };
-    identify(answer.id.as_str(), answer.model.as_str(), observation);
-    observation.usage.merge(&usage::read(&answer.usage));
-    for choice in answer.choices.iter().flatten() {
-        if let Some(word) = choice.finish_reason.as_str() {
-            observation.finish = Some(word.to_owned());
-        }
+    identify(
+        found.string(body, "id").as_deref(),
+        found.string(body, "model").as_deref(),
+        observation,
+    );
+    let usage = found.member("usage").map(|member| member.raw(body));
+    if let Some(usage) = usage.and_then(|raw| serde_json::from_str::<Value>(raw).ok()) {
+        observation.usage.merge(&usage::read(&usage));
+    }
+    let choices = found.member("choices").map_or("", |member| member.raw(body));
+    if let Some(word) = last_finish_reason(choices) {
+        observation.finish = Some(word);
     }
     observation.complete = true;
+}
+
+/// The last `finish_reason` with a text. As in [`has_value`], a name in quotes is found only where it is a name.
+fn last_finish_reason(choices: &str) -> Option<String> {
+    const NAME: &str = "\"finish_reason\"";
+    memchr::memmem::rfind_iter(choices.as_bytes(), NAME.as_bytes()).find_map(|at| {
+        let rest = choices
+            .get(at + NAME.len()..)?
+            .trim_start()
+            .strip_prefix(':')?
+            .trim_start();
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Cow<'_, str>>();
+        values.next()?.ok().map(Cow::into_owned)
+    })
 }
 
 fn identify(id: Option<&str>, model: Option<&str>, observation: &mut Observation) {
