@@ -15,7 +15,7 @@ use crate::schema::{Quirks, Schema};
 #[derive(Debug)]
 pub struct Snapshot {
     /// First 16 hexadecimal digits of the SHA-256 of the document; equal documents have equal versions.
-    pub version: String,
+    pub version: Arc<str>,
     /// Where clients connect.
     pub listeners: Vec<Listener>,
     /// Routes in the order they are tried.

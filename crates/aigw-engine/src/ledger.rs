@@ -60,7 +60,7 @@ pub struct AttemptRecord {
     /// Provider label.
     pub provider: Arc<str>,
     /// Model asked for.
-    pub model: String,
+    pub model: Arc<str>,
     /// Status, when there was an answer.
     pub status: Option<u16>,
     /// Why it failed (`connect`, `reset`, `protocol`, `timeout`, `cancelled`, `cut`), when it did.
@@ -86,7 +86,8 @@ pub struct UsageRecord {
     /// Listener.
     pub listener: Arc<str>,
     /// Method.
-    pub method: String,
+    #[serde(serialize_with = "method")]
+    pub method: http::Method,
     /// Path without query.
     pub path: String,
     /// Operation label (`chat`, `messages`, `embeddings`, …); empty for unknown paths.
@@ -96,7 +97,7 @@ pub struct UsageRecord {
     /// A stream was asked for.
     pub stream: bool,
     /// Version of the snapshot that served it.
-    pub snapshot: String,
+    pub snapshot: Arc<str>,
     /// Route.
     pub route: Option<Arc<str>>,
     /// Rule.
@@ -104,7 +105,7 @@ pub struct UsageRecord {
     /// Name of the client's key.
     pub client: Option<Arc<str>>,
     /// Model that the client asked for.
-    pub model: Option<String>,
+    pub model: Option<Arc<str>>,
     /// Model that answered, as the upstream says.
     pub response_model: Option<String>,
     /// Backend of the last attempt.
@@ -112,7 +113,7 @@ pub struct UsageRecord {
     /// Its provider label.
     pub provider: Option<Arc<str>>,
     /// Model asked of it.
-    pub upstream_model: Option<String>,
+    pub upstream_model: Option<Arc<str>>,
     /// All attempts in order.
     pub attempts: Vec<AttemptRecord>,
     /// Status that the client got; 0 when it got none.
@@ -137,6 +138,10 @@ pub struct UsageRecord {
     pub response_bytes: u64,
     /// Members that a translation left out, request and answer together.
     pub losses: u32,
+}
+
+fn method<S: serde::Serializer>(value: &http::Method, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(value.as_str())
 }
 
 fn millis<S: serde::Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,5 +1,7 @@
 //! A client's request as the desk reads it, and what is sent upstream for it.
 
+use std::sync::Arc;
+
 use aigw_config::Quirks;
 use bytes::Bytes;
 use http::HeaderValue;
@@ -19,9 +21,8 @@ const MEMBERS: [&str; 3] = ["model", "stream", "stream_options"];
 pub struct Inbound {
     operation: Operation,
     body: Bytes,
-    content_type: Option<String>,
     form: Form,
-    model: String,
+    model: Arc<str>,
     stream: bool,
     wants_usage: bool,
 }
@@ -48,7 +49,7 @@ pub struct PrepareInputs<'a> {
 pub struct Outgoing {
     /// The body.
     pub body: Option<Bytes>,
-    /// Its content type, where it is not the client's.
+    /// Its content type, where it is not the client's own.
     pub content_type: Option<HeaderValue>,
     /// What the upstream's dialect cannot say.
     pub losses: Losses,
@@ -82,11 +83,11 @@ impl Inbound {
                 ),
             )),
             (_, true) => Self::read_form(operation, content_type.unwrap_or_default(), body),
-            (_, false) => Self::read_json(operation, content_type, body),
+            (_, false) => Self::read_json(operation, body),
         }
     }
 
-    fn read_json(operation: Operation, content_type: Option<&str>, body: Bytes) -> Result<Self, Error> {
+    fn read_json(operation: Operation, body: Bytes) -> Result<Self, Error> {
         let peeked = peek(&body, MEMBERS).map_err(|error| {
             Error::gateway(
                 400,
@@ -95,7 +96,7 @@ impl Inbound {
             )
         })?;
         let model = match peeked.value(&body, "model") {
-            Some(Value::String(model)) if !model.is_empty() => model.into_owned(),
+            Some(Value::String(model)) if !model.is_empty() => Arc::from(model.as_ref()),
             Some(Value::String(_)) | None | Some(Value::Null) => return Err(missing_model()),
             Some(_) => return Err(wrong_type("model", "a string")),
         };
@@ -117,11 +118,9 @@ impl Inbound {
                 })?
                 .is_some_and(|options| options.is_true(&body, "include_usage")),
         };
-        let content_type = content_type.map(str::to_owned);
         Ok(Self {
             operation,
             body,
-            content_type,
             form: Form::Json(peeked),
             model,
             stream,
@@ -148,13 +147,11 @@ impl Inbound {
             return Err(missing_model());
         }
         let stream = text(field("stream")?).eq_ignore_ascii_case("true");
-        let content_type = Some(content_type.to_owned());
         Ok(Self {
             operation,
             body,
-            content_type,
             form: Form::Multipart(form),
-            model,
+            model: model.into(),
             stream,
             wants_usage: false,
         })
@@ -163,6 +160,11 @@ impl Inbound {
     /// The model as the client wrote it.
     pub fn model(&self) -> &str {
         &self.model
+    }
+
+    /// The same, to keep.
+    pub fn shared_model(&self) -> Arc<str> {
+        Arc::clone(&self.model)
     }
 
     /// A stream was asked for.
@@ -237,13 +239,13 @@ impl Inbound {
         };
         let mut out = Outgoing::default();
         let body = match &self.form {
-            Form::Multipart(form) if inputs.model != self.model => {
+            Form::Multipart(form) if inputs.model != self.model.as_ref() => {
                 let edited = form.replace(&self.body, "model", inputs.model.as_bytes());
                 Bytes::from(edited.map_err(|error| broken(error.to_string()))?)
             }
             Form::Multipart(_) => self.body.clone(),
             Form::Json(peeked) => {
-                let model = (inputs.model != self.model).then(|| quote(inputs.model));
+                let model = (inputs.model != self.model.as_ref()).then(|| quote(inputs.model));
                 let mut edits = Vec::new();
                 if let Some(value) = &model {
                     edits.push(Edit::Set { name: "model", value });
@@ -272,10 +274,6 @@ impl Inbound {
                 self.apply_quirks(edited, inputs.quirks, &mut out)?
             }
         };
-        out.content_type = self
-            .content_type
-            .as_deref()
-            .and_then(|kind| HeaderValue::try_from(kind).ok());
         out.body = Some(body);
         Ok(out)
     }

@@ -42,7 +42,7 @@ pub fn compile(
         return Err(findings);
     }
     let snapshot = Snapshot {
-        version: version(&document),
+        version: version(&document).into(),
         models: model::list(&document, &routes, &aliases),
         listeners,
         routes,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aigw_config::{BackendAuth, Candidate};
 use aigw_translate::answer::{Answer, AnswerInputs, Delivery};
 use aigw_translate::dialect::ReplyContext;
-use aigw_translate::host::service;
+use aigw_translate::host::{Service, service};
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -98,13 +98,22 @@ impl Exchange {
             return;
         };
         let record = self.record.as_ref();
-        let model = record.and_then(|record| record.model.clone()).unwrap_or_default();
+        let model = record.and_then(|record| record.model.clone());
         let stream = record.is_some_and(|record| record.stream);
-        let id = format!("{:012x}{:016x}", inputs.wall, inputs.entropy);
         let stream_usage = self.inbound.as_ref().is_some_and(|inbound| inbound.wants_usage());
         let timeouts = self.with_candidate(|c| c.timeouts);
         let Some(current) = self.current.as_mut() else {
             return;
+        };
+        // Only encoders need it.
+        let context = match how {
+            Service::PassThrough => ReplyContext::default(),
+            Service::Translate(_) => ReplyContext {
+                model: model.as_deref().unwrap_or_default().to_owned(),
+                id: format!("{:012x}{:016x}", inputs.wall, inputs.entropy),
+                created: self.created,
+                stream_usage,
+            },
         };
         let answer = Answer::new(AnswerInputs {
             operation,
@@ -114,12 +123,7 @@ impl Exchange {
             forced_usage: current.forced_usage,
             content_type: text(upstream, header::CONTENT_TYPE),
             content_encoding: text(upstream, header::CONTENT_ENCODING),
-            context: ReplyContext {
-                model,
-                id,
-                created: self.created,
-                stream_usage,
-            },
+            context,
         });
         let delivery = answer.delivery();
         let mut headers = headers::response(upstream, current.translated);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aigw_config::{BackendAuth, Candidate, Rule};
 use aigw_translate::host::{Service, service, upstream_path};
 use aigw_translate::operation::Operation;
-use aigw_translate::request::{Outgoing, PrepareInputs};
+use aigw_translate::request::{Inbound, Outgoing, PrepareInputs};
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 
@@ -29,7 +29,7 @@ struct Prepared {
     forced_usage: bool,
     losses: u32,
     dropped: Option<String>,
-    model: String,
+    model: Arc<str>,
 }
 
 impl Exchange {
@@ -50,10 +50,13 @@ impl Exchange {
         let Some(operation) = self.operation else {
             return Err(internal("no operation"));
         };
-        let asked = self.inbound.as_ref().map(|inbound| inbound.model().to_owned());
+        let asked = self.inbound.as_ref().map(Inbound::shared_model);
         let model = asked
-            .as_deref()
-            .map(|name| snapshot.aliases.get(name).map_or(name, String::as_str).to_owned());
+            .as_ref()
+            .map(|name| match snapshot.aliases.get(name.as_ref()) {
+                Some(target) => Arc::from(target.as_str()),
+                None => Arc::clone(name),
+            });
         if let Some(record) = &mut self.record {
             record.model.clone_from(&asked);
             record.stream = self.inbound.as_ref().is_some_and(|inbound| inbound.stream());
@@ -229,7 +232,7 @@ impl Exchange {
         if let Some(record) = &mut self.record {
             record.backend = Some(Arc::clone(&candidate.backend.name));
             record.provider = Some(Arc::clone(&candidate.backend.provider));
-            record.upstream_model = Some(prepared.model.clone());
+            record.upstream_model = Some(Arc::clone(&prepared.model));
             record.attempts.push(AttemptRecord {
                 backend: Arc::clone(&candidate.backend.name),
                 provider: Arc::clone(&candidate.backend.provider),
@@ -285,8 +288,9 @@ impl Exchange {
         let mut headers = headers::request(&request.headers, backend.schema.name, translated, passthrough);
         let model = candidate
             .model
-            .as_deref()
-            .or(self.model.as_deref())
+            .as_ref()
+            .or(self.model.as_ref())
+            .cloned()
             .unwrap_or_default();
         let stream = self.inbound.as_ref().is_some_and(|inbound| inbound.stream());
         let outgoing = match &self.inbound {
@@ -294,7 +298,7 @@ impl Exchange {
             Some(inbound) => inbound
                 .prepare(PrepareInputs {
                     service: how,
-                    model,
+                    model: &model,
                     quirks: backend.quirks,
                 })
                 .map_err(|error| Refusal {
@@ -348,7 +352,7 @@ impl Exchange {
             forced_usage: outgoing.forced_usage,
             losses: u32::try_from(outgoing.losses.pointers().len()).unwrap_or(u32::MAX),
             dropped: (!outgoing.losses.is_empty()).then(|| outgoing.losses.header()),
-            model: model.to_owned(),
+            model,
         })
     }
 

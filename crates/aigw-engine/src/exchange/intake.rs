@@ -20,7 +20,11 @@ impl Exchange {
         self.started = Some(inputs.now);
         self.created = inputs.wall / 1_000;
         self.shape = ingress::shape(&head);
-        self.record = Some(Box::new(new_record(&head, inputs, &self.snapshot.version)));
+        self.record = Some(Box::new(new_record(
+            &head,
+            inputs,
+            Arc::clone(&self.snapshot.version),
+        )));
         self.strict = head
             .headers
             .get("x-aigw-strict")
@@ -286,7 +290,17 @@ fn join(mut chunks: Vec<Bytes>) -> Bytes {
     }
 }
 
-fn new_record(head: &RequestHead, inputs: Inputs<'_>, version: &str) -> UsageRecord {
+/// What the record keeps of a path; clients choose them.
+fn shortened(path: &str) -> String {
+    const LIMIT: usize = 256;
+    if path.len() <= LIMIT {
+        path.to_owned()
+    } else {
+        path.chars().take(LIMIT).collect()
+    }
+}
+
+fn new_record(head: &RequestHead, inputs: Inputs<'_>, version: Arc<str>) -> UsageRecord {
     let given = head
         .headers
         .get("x-request-id")
@@ -300,12 +314,12 @@ fn new_record(head: &RequestHead, inputs: Inputs<'_>, version: &str) -> UsageRec
         started: inputs.wall,
         duration: Duration::ZERO,
         listener: Arc::clone(&head.listener),
-        method: head.method.as_str().to_owned(),
-        path: head.uri.path().chars().take(256).collect(),
+        method: head.method.clone(),
+        path: shortened(head.uri.path()),
         operation: "",
         dialect: "",
         stream: false,
-        snapshot: version.to_owned(),
+        snapshot: version,
         route: None,
         rule: None,
         client: None,

@@ -43,7 +43,7 @@ pub struct Exchange {
     intake: Intake,
     inbound: Option<Inbound>,
     /// Model after aliases.
-    model: Option<String>,
+    model: Option<Arc<str>>,
     place: Option<Place>,
     plan: Option<Plan>,
     current: Option<Current>,

@@ -51,7 +51,7 @@ fn text(record: &UsageRecord) -> String {
         "{} {} {} {} {:.1}ms",
         rfc3339(record.started),
         record.status,
-        clean(&record.method),
+        record.method,
         clean(&record.path),
         millis(record.duration),
     );

@@ -2,8 +2,8 @@
 //!
 //! Conventions: <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aigw_engine::{Outcome, UsageRecord};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::Bounded;
+use super::series::SeriesCache;
 
 const TOKENS: [f64; 14] = [
     1.,
@@ -42,6 +43,23 @@ const FIRST_TOKEN: [f64; 21] = [
 const PER_TOKEN: [f64; 13] = [
     0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1., 2.5,
 ];
+
+/// Token types, in the order of [`Series::tokens`].
+const TOKEN_TYPES: [&str; 5] = [
+    "input",
+    "output",
+    "cached_input",
+    "cache_creation_input",
+    "reasoning",
+];
+
+/// The series that requests of one kind write to.
+#[derive(Debug)]
+pub(super) struct Series {
+    common: GenAi,
+    tokens: [Option<Histogram>; 5],
+    duration: Histogram,
+}
 
 /// Attributes of every GenAI metric; `unknown` where there is no value.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -115,6 +133,7 @@ pub struct Metrics {
     config: Family<Version, Gauge>,
     in_flight: Gauge<u64, AtomicU64>,
     bytes_held: Gauge<u64, AtomicU64>,
+    series: Mutex<SeriesCache>,
     original_models: Bounded,
     request_models: Bounded,
     response_models: Bounded,
@@ -138,6 +157,7 @@ impl Metrics {
             config: Family::default(),
             in_flight: Gauge::default(),
             bytes_held: Gauge::default(),
+            series: Mutex::default(),
             original_models: Bounded::default(),
             request_models: Bounded::default(),
             response_models: Bounded::default(),
@@ -226,6 +246,44 @@ impl Metrics {
             // Refused before a route was found: nothing of the GenAI kind happened.
             return;
         }
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let series = series.find(record, || self.make_series(record));
+        let usage = &record.usage;
+        let counts = [
+            usage.input,
+            usage.output,
+            usage.cache_read,
+            usage.cache_write,
+            usage.reasoning,
+        ];
+        for ((slot, kind), count) in series.tokens.iter_mut().zip(TOKEN_TYPES).zip(counts) {
+            if let Some(count) = count {
+                let histogram = slot.get_or_insert_with(|| {
+                    let labels = Tokens {
+                        common: series.common.clone(),
+                        gen_ai_token_type: kind,
+                    };
+                    self.tokens.get_or_create(&labels).clone()
+                });
+                histogram.observe(to_float(count));
+            }
+        }
+        if let Some(first) = record.first_token {
+            self.first_token
+                .get_or_create(&series.common)
+                .observe(first.as_secs_f64());
+            if let Some(output) = usage.output.filter(|output| *output > 1) {
+                let rest = record.duration.saturating_sub(first).as_secs_f64();
+                self.per_token
+                    .get_or_create(&series.common)
+                    .observe(rest / to_float(output - 1));
+            }
+        }
+        series.duration.observe(record.duration.as_secs_f64());
+    }
+
+    /// The series of requests like this one, made once.
+    fn make_series(&self, record: &UsageRecord) -> Series {
         let common = GenAi {
             gen_ai_operation_name: record.operation,
             gen_ai_provider_name: or_unknown(record.provider.as_deref()),
@@ -235,41 +293,19 @@ impl Metrics {
             aigw_backend: or_unknown(record.backend.as_deref()),
             aigw_route: or_unknown(record.route.as_deref()),
         };
-        let usage = &record.usage;
-        let counts = [
-            ("input", usage.input),
-            ("output", usage.output),
-            ("cached_input", usage.cache_read),
-            ("cache_creation_input", usage.cache_write),
-            ("reasoning", usage.reasoning),
-        ];
-        for (gen_ai_token_type, count) in counts {
-            if let Some(count) = count {
-                let labels = Tokens {
-                    common: common.clone(),
-                    gen_ai_token_type,
-                };
-                self.tokens.get_or_create(&labels).observe(to_float(count));
-            }
-        }
-        if let Some(first) = record.first_token {
-            self.first_token
-                .get_or_create(&common)
-                .observe(first.as_secs_f64());
-            if let Some(output) = usage.output.filter(|output| *output > 1) {
-                let rest = record.duration.saturating_sub(first).as_secs_f64();
-                self.per_token
-                    .get_or_create(&common)
-                    .observe(rest / to_float(output - 1));
-            }
-        }
-        let labels = Duration {
+        let error_type = record.error_code.clone().unwrap_or_default();
+        let duration = self
+            .duration
+            .get_or_create(&Duration {
+                common: common.clone(),
+                error_type,
+            })
+            .clone();
+        Series {
             common,
-            error_type: record.error_code.clone().unwrap_or_default(),
-        };
-        self.duration
-            .get_or_create(&labels)
-            .observe(record.duration.as_secs_f64());
+            tokens: Default::default(),
+            duration,
+        }
     }
 
     fn observe_request(&self, record: &UsageRecord) {

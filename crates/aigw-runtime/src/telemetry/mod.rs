@@ -6,6 +6,7 @@
 mod access_log;
 mod labels;
 mod metrics;
+mod series;
 
 use std::fmt;
 use std::io::Write;
