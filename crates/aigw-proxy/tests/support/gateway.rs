@@ -148,7 +148,7 @@ fn snapshot(endpoints: &[Endpoint], setup: &Setup) -> Snapshot {
         refuse: None,
     };
     Snapshot {
-        version: "test".to_owned(),
+        version: "test".into(),
         listeners: vec![listener("gateway", "127.0.0.1:0", setup.tls.clone())],
         routes: vec![route],
         backends: backends
