@@ -132,7 +132,7 @@ pub fn explain(snapshot: &Snapshot, inquiry: &Inquiry<'_>) -> Result<Explanation
         model: model.to_owned(),
         route: route.name.to_string(),
         rule: rule.name.to_string(),
-        refused: route.refuse.clone(),
+        refused: route.refuse.clone().or_else(|| rule.refuse.clone()),
         candidates,
     })
 }

@@ -14,6 +14,8 @@ const HOP_BY_HOP: &[&str] = &[
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "http2-settings",
+    "proxy-authorization",
     "content-length",
     "host",
     "expect",
@@ -27,27 +29,27 @@ const CREDENTIALS: &[&str] = &[
     "x-goog-api-key",
     "ocp-apim-subscription-key",
     "cookie",
-    "proxy-authorization",
     "x-amz-security-token",
     "x-amz-date",
     "x-amz-content-sha256",
 ];
 
-/// What tells about the client or its network and is no provider's business, and what the gateway negotiates for itself.
+/// What tells about the client or its network and is no provider's business, what the gateway negotiates for itself, and sums
+/// over a body that it may edit.
 const PRIVATE: &[&str] = &[
     "forwarded",
     "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
     "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
     "true-client-ip",
-    "cf-connecting-ip",
     "origin",
     "referer",
     "accept-encoding",
     "content-encoding",
+    "content-md5",
+    "content-digest",
+    "digest",
 ];
 
 /// Answer headers that hold for the provider's own site or connection.
@@ -97,6 +99,8 @@ pub(crate) fn request(
             && !PRIVATE.contains(&text)
             && !is_reserved(text)
             && !text.starts_with("sec-")
+            && !text.starts_with("x-forwarded-")
+            && !text.starts_with("cf-")
             && !text.starts_with("access-control-")
             && !(translated && (text == "content-type" || text == "accept" || is_vendors(text, schema)))
             && !dropped.iter().any(|other| other == text);
@@ -200,6 +204,9 @@ mod tests {
             "content-length",
             "te",
             "x-forwarded-for",
+            "x-forwarded-client-cert",
+            "cf-ipcountry",
+            "content-md5",
             "origin",
             "sec-fetch-mode",
             "x-aigw-strict",
@@ -223,7 +230,7 @@ mod tests {
     #[test]
     fn passthrough_lets_the_clients_credentials_go() {
         let out = request(
-            &map(&["authorization", "cookie", "x-aigw-strict"]),
+            &map(&["authorization", "cookie", "proxy-authorization", "x-aigw-strict"]),
             SchemaName::OpenAI,
             false,
             true,

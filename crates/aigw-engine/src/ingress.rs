@@ -6,7 +6,7 @@ use aigw_config::{ClientKey, Credentials, Snapshot};
 use aigw_translate::operation::{BodyKind, ErrorShape, Lookup, Operation, lookup};
 use aigw_translate::request::Inbound;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use subtle::ConstantTimeEq;
 
 use crate::event::RequestHead;
@@ -19,10 +19,19 @@ pub(crate) struct Admitted {
     pub(crate) operation: Operation,
     /// Id in the path (`/v1/responses/{id}`, `/v1/models/{id}`).
     pub(crate) id: Option<String>,
-    /// Index of the client's key.
-    pub(crate) key: Option<usize>,
+    /// The client's key.
+    pub(crate) key: Option<FoundKey>,
     /// Length of the body as announced.
     pub(crate) announced: Option<u64>,
+}
+
+/// A client's key that was recognised.
+#[derive(Debug)]
+pub(crate) struct FoundKey {
+    /// Its index among the configured keys.
+    pub(crate) index: usize,
+    /// Every header that carries it; none of them may go upstream.
+    pub(crate) headers: Vec<HeaderName>,
 }
 
 /// The shape in which an error for this path must be said, known before anything else is.
@@ -39,6 +48,14 @@ pub(crate) fn shape(head: &RequestHead) -> ErrorShape {
         Lookup::Unknown if wants_anthropic(head) => ErrorShape::Anthropic,
         Lookup::Unknown if path.starts_with("/cohere/") => ErrorShape::Cohere,
         Lookup::Unknown => ErrorShape::OpenAi,
+    }
+}
+
+/// What is asked for, whether or not it will be let in.
+pub(crate) fn operation(head: &RequestHead) -> Option<Operation> {
+    match lookup(&head.method, head.uri.path()) {
+        Lookup::Found(operation, _) | Lookup::WrongMethod(operation) => Some(operation),
+        Lookup::Unknown => None,
     }
 }
 
@@ -91,6 +108,10 @@ pub(crate) fn too_large(limit: u64) -> Refusal {
 fn find_operation(head: &RequestHead) -> Result<(Operation, Option<String>), Refusal> {
     let path = head.uri.path();
     match lookup(&head.method, path) {
+        // A dot segment is another path to whoever resolves it.
+        Lookup::Found(Operation::ResponsesItem, Some(id)) if is_dots(&decode_segment(id)) => {
+            Err(unknown_path(path))
+        }
         Lookup::Found(operation, id) => Ok((operation, id.map(decode_segment))),
         Lookup::WrongMethod(operation) => {
             let allow = match operation.methods() {
@@ -107,15 +128,23 @@ fn find_operation(head: &RequestHead) -> Result<(Operation, Option<String>), Ref
             refusal.allow = Some(allow);
             Err(refusal)
         }
-        Lookup::Unknown => Err(Refusal::new(
-            404,
-            "unknown_path",
-            ErrorClass::Caller,
-            format!(
-                "The gateway serves nothing at {path}. Check the base URL: OpenAI clients use /v1, Anthropic clients use / or /anthropic."
-            ),
-        )),
+        Lookup::Unknown => Err(unknown_path(path)),
     }
+}
+
+fn unknown_path(path: &str) -> Refusal {
+    Refusal::new(
+        404,
+        "unknown_path",
+        ErrorClass::Caller,
+        format!(
+            "The gateway serves nothing at {path}. Check the base URL: OpenAI clients use /v1, Anthropic clients use / or /anthropic."
+        ),
+    )
+}
+
+fn is_dots(id: &str) -> bool {
+    id.bytes().all(|byte| byte == b'.')
 }
 
 /// Model names in paths may be percent-encoded.
@@ -166,26 +195,33 @@ fn check_key(
     head: &RequestHead,
     snapshot: &Snapshot,
     credentials: &Credentials,
-) -> Result<Option<usize>, Refusal> {
+) -> Result<Option<FoundKey>, Refusal> {
     let Some(keys) = &snapshot.client_keys else {
         return Ok(None);
     };
-    let presented = presented_key(&head.headers).ok_or_else(|| {
-        Refusal::new(
+    let presented = presented_keys(&head.headers);
+    if presented.is_empty() {
+        return Err(Refusal::new(
             401,
             "missing_client_key",
             ErrorClass::Denied,
             "This gateway asks for a key: send `authorization: Bearer <key>` or `x-api-key: <key>`.",
-        )
-    })?;
+        ));
+    }
     let mut found = None;
     for (index, key) in keys.iter().enumerate() {
-        let same = credentials
+        let secret = credentials
             .find(&key.credential)
-            .filter(|secret| !secret.is_empty())
-            .is_some_and(|secret| secret.reveal().as_bytes().ct_eq(presented.as_bytes()).into());
-        if same && found.is_none() {
-            found = Some(index);
+            .filter(|secret| !secret.is_empty());
+        let Some(secret) = secret else { continue };
+        let mut headers = Vec::new();
+        for (name, text) in &presented {
+            if bool::from(secret.reveal().as_bytes().ct_eq(text.as_bytes())) {
+                headers.push(HeaderName::from_static(name));
+            }
+        }
+        if !headers.is_empty() && found.is_none() {
+            found = Some(FoundKey { index, headers });
         }
     }
     found.map(Some).ok_or_else(|| {
@@ -198,21 +234,28 @@ fn check_key(
     })
 }
 
-fn presented_key(headers: &HeaderMap) -> Option<&str> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::trim)
-    };
-    let bearer = text("authorization").and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-    });
-    bearer
-        .or_else(|| text("x-api-key"))
-        .or_else(|| text("api-key"))
-        .filter(|key| !key.is_empty())
+/// Where a client may show its key. With `auth: passthrough` one of them may hold the provider's key, so all are looked at.
+const KEY_HEADERS: [&str; 3] = ["authorization", "x-api-key", "api-key"];
+
+fn presented_keys(headers: &HeaderMap) -> Vec<(&'static str, &str)> {
+    let mut found = Vec::new();
+    for name in KEY_HEADERS {
+        for value in headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+        {
+            let key = match (name, value.trim().split_once(' ')) {
+                ("authorization", Some((scheme, key))) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
+                ("authorization", _) => continue,
+                _ => value.trim(),
+            };
+            if !key.is_empty() {
+                found.push((name, key));
+            }
+        }
+    }
+    found
 }
 
 /// True when the key may ask for the model. `asked` is the client's name for it, `model` the routed one.

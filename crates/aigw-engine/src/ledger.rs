@@ -92,7 +92,7 @@ pub struct UsageRecord {
     pub path: String,
     /// Operation label (`chat`, `messages`, `embeddings`, …); empty for unknown paths.
     pub operation: &'static str,
-    /// Client's dialect or `openai` / `cohere` for operations that are no conversation.
+    /// Client's dialect; empty for operations that are no conversation.
     pub dialect: &'static str,
     /// A stream was asked for.
     pub stream: bool,
@@ -104,7 +104,7 @@ pub struct UsageRecord {
     pub rule: Option<Arc<str>>,
     /// Name of the client's key.
     pub client: Option<Arc<str>>,
-    /// Model that the client asked for.
+    /// Model that the client asked for; names of models are kept up to 256 characters.
     pub model: Option<Arc<str>>,
     /// Model that answered, as the upstream says.
     pub response_model: Option<String>,
@@ -175,6 +175,20 @@ fn usage<S: serde::Serializer>(value: &Usage, serializer: S) -> Result<S::Ok, S:
         }
     }
     map.end()
+}
+
+/// A name that somebody else chose, as much of it as a record keeps.
+pub(crate) fn brief(name: &Arc<str>) -> Arc<str> {
+    match shortened(name) {
+        Some(short) => Arc::from(short),
+        None => Arc::clone(name),
+    }
+}
+
+/// The same of a text, `None` when it is short enough as it is.
+pub(crate) fn shortened(text: &str) -> Option<&str> {
+    let (end, _) = text.char_indices().nth(256)?;
+    text.get(..end)
 }
 
 /// Milliseconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`, with `.mmm` where there is a fraction (days to civil date after Howard

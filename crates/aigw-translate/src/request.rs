@@ -271,7 +271,7 @@ impl Inbound {
                         patch_peeked(&self.body, peeked, edits).map_err(|error| broken(error.to_string()))?,
                     ),
                 };
-                self.apply_quirks(edited, inputs.quirks, &mut out)?
+                self.apply_quirks(edited, inputs.quirks)?
             }
         };
         out.body = Some(body);
@@ -279,7 +279,7 @@ impl Inbound {
     }
 
     /// Renames what the vendor calls by its old name.
-    fn apply_quirks(&self, body: Bytes, quirks: Quirks, _out: &mut Outgoing) -> Result<Bytes, Error> {
+    fn apply_quirks(&self, body: Bytes, quirks: Quirks) -> Result<Bytes, Error> {
         if quirks.max_completion_tokens || self.operation != Operation::ChatCompletions {
             return Ok(body);
         }

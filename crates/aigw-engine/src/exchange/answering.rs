@@ -49,7 +49,7 @@ impl Exchange {
             let next = self.plan.as_ref().map_or(Next::GiveUp, |plan| plan.peek(setback));
             if matches!(next, Next::Try(..)) {
                 self.cancel(None, inputs, effects);
-                self.last_failure = Some(status_refusal(status));
+                self.last_failure = Some(status_refusal(status, retry_after(upstream)));
                 let next = self
                     .plan
                     .as_mut()
@@ -101,7 +101,6 @@ impl Exchange {
         let model = record.and_then(|record| record.model.clone());
         let stream = record.is_some_and(|record| record.stream);
         let stream_usage = self.inbound.as_ref().is_some_and(|inbound| inbound.wants_usage());
-        let timeouts = self.with_candidate(|c| c.timeouts);
         let Some(current) = self.current.as_mut() else {
             return;
         };
@@ -151,18 +150,12 @@ impl Exchange {
             headers,
             close: false,
         });
-        if delivery == Delivery::Collected {
-            self.phase = Phase::Collecting(head);
-            if let Some(timeouts) = timeouts {
-                self.wait(inputs, timeouts.idle.duration());
-            }
+        // The wait for the first byte goes on.
+        self.phase = if delivery == Delivery::Collected {
+            Phase::Collecting(head)
         } else {
-            self.phase = Phase::First(head);
-            let bodiless = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
-            if bodiless {
-                self.deadline = inputs.now.checked_add(Duration::from_secs(1));
-            }
-        }
+            Phase::First(head)
+        };
     }
 
     /// Every answer carries the request's id, and what a listed web page's browser needs to let the page read it.
@@ -195,41 +188,59 @@ impl Exchange {
             return;
         };
         let mut out = Vec::with_capacity(1);
-        let length = data.len() as u64;
         let pushed = answer.push(data, &mut out);
-        let saw_content = answer.saw_content();
+        let (saw_content, held) = (answer.saw_content(), answer.held());
         if let Err(detail) = pushed {
+            if matches!(self.phase, Phase::Flowing) {
+                self.write(out, effects);
+            }
             return self.break_answer("upstream_malformed", &detail, "protocol", inputs, effects);
         }
         if saw_content {
             self.note_first_token(inputs);
         }
-        self.stay_alive(inputs);
-        if matches!(self.phase, Phase::Collecting(_)) {
-            return self.hold_answer(length, inputs, effects);
+        if !self.hold_answer(held) {
+            if matches!(self.phase, Phase::Collecting(_)) {
+                self.cancel(Some("cancelled"), inputs, effects);
+                return self.refuse(out_of_memory(), inputs, effects);
+            }
+            self.unwatch();
         }
         if matches!(self.phase, Phase::First(_)) {
+            if out.is_empty() {
+                // Nothing for the client yet: another attempt can still be made, and the first token is still awaited.
+                return;
+            }
             let Phase::First(head) = std::mem::replace(&mut self.phase, Phase::Flowing) else {
                 return;
             };
             self.send_head(head, effects);
         }
+        self.stay_alive(inputs);
         self.write(out, effects);
     }
 
-    /// An answer that is collected counts against the budget of bytes held, as requests do.
-    fn hold_answer(&mut self, length: u64, inputs: Inputs<'_>, effects: &mut Effects) {
+    /// What is kept of an answer counts against the budget of bytes held, as requests do. False when there is no room.
+    fn hold_answer(&mut self, total: u64) -> bool {
         let limit = self.snapshot.limits.bytes_in_flight;
-        let held = match &mut self.permits.answer {
-            Some(permit) => permit.grow(length, limit),
+        match &mut self.permits.answer {
+            slot if total == 0 => {
+                *slot = None;
+                true
+            }
+            Some(permit) => permit.grow(total.saturating_sub(permit.amount()), limit),
             slot => {
-                *slot = self.shared.bytes(length, limit);
+                *slot = self.shared.bytes(total, limit);
                 slot.is_some()
             }
-        };
-        if !held {
-            self.cancel(Some("cancelled"), inputs, effects);
-            self.refuse(out_of_memory(), inputs, effects);
+        }
+    }
+
+    /// An answer that the client gets anyway goes on unread.
+    fn unwatch(&mut self) {
+        self.permits.answer = None;
+        if let Some(answer) = self.current.as_mut().and_then(|current| current.answer.as_mut()) {
+            answer.unwatch();
         }
     }
 
@@ -277,6 +288,9 @@ impl Exchange {
         };
         let mut out = Vec::new();
         let ended = answer.finish(&mut out);
+        if answer.saw_content() {
+            self.note_first_token(inputs);
+        }
         let complete = match ended {
             Ok(complete) => complete,
             Err(detail) => {
@@ -385,6 +399,7 @@ impl Exchange {
             return self.cut(detail, inputs, effects);
         }
         self.current = None;
+        self.permits.answer = None;
         self.last_failure = Some(refusal);
         let next = self
             .plan
@@ -508,15 +523,20 @@ fn upstream_error(status: u16, code: &str, message: String) -> Refusal {
 }
 
 /// Stands for an answer whose body was not read because another attempt followed.
-fn status_refusal(status: StatusCode) -> Refusal {
+fn status_refusal(status: StatusCode, wait: Option<Duration>) -> Refusal {
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         return credential_rejected(status, String::new());
     }
-    upstream_error(
+    let refusal = upstream_error(
         status.as_u16(),
         "upstream_error",
         format!("The last backend that answered said {status}, and no other could be tried."),
-    )
+    );
+    match wait {
+        // Whole seconds, rounded up: too early a try would be refused again.
+        Some(wait) => refusal.retry_after(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
+        None => refusal,
+    }
 }
 
 fn credential_rejected(status: StatusCode, backend: String) -> Refusal {

@@ -7,7 +7,7 @@ use http::header::{self, HeaderValue};
 use super::{Current, Exchange, Permits, Phase};
 use crate::effect::{Effect, Effects, ResponseHead};
 use crate::event::Inputs;
-use crate::ledger::{ErrorClass, Outcome};
+use crate::ledger::{ErrorClass, Outcome, shortened};
 use crate::reply::{Refusal, Reply};
 
 impl Exchange {
@@ -141,7 +141,11 @@ impl Exchange {
 fn absorb(record: &mut crate::ledger::UsageRecord, answer: &Answer, request_losses: u32) {
     let observation = answer.observation();
     record.usage = observation.usage;
-    record.response_model.clone_from(&observation.model);
-    record.finish_reason.clone_from(&observation.finish);
+    let text = |text: &Option<String>| {
+        text.as_deref()
+            .map(|text| shortened(text).unwrap_or(text).to_owned())
+    };
+    record.response_model = text(&observation.model);
+    record.finish_reason = text(&observation.finish);
     record.losses = request_losses.saturating_add(answer.losses());
 }

@@ -8,7 +8,7 @@ use aigw_translate::host::{Service, service, upstream_path};
 use aigw_translate::operation::Operation;
 use aigw_translate::request::{Inbound, Outgoing, PrepareInputs};
 use http::HeaderMap;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 
 use super::intake::{host_of, unknown_model};
 use super::{Current, Exchange, Phase};
@@ -17,7 +17,7 @@ use crate::effect::{Attempt, AttemptBody, Effect, Effects};
 use crate::event::Inputs;
 use crate::headers;
 use crate::ingress;
-use crate::ledger::{AttemptRecord, ErrorClass};
+use crate::ledger::{AttemptRecord, ErrorClass, brief, shortened};
 use crate::mutate;
 use crate::reply::Refusal;
 use crate::route::{self, Place, Question};
@@ -58,13 +58,13 @@ impl Exchange {
                 None => Arc::clone(name),
             });
         if let Some(record) = &mut self.record {
-            record.model.clone_from(&asked);
+            record.model = asked.as_ref().map(brief);
             record.stream = self.inbound.as_ref().is_some_and(|inbound| inbound.stream());
         }
         if let (Some(asked), Some(model)) = (&asked, &model) {
             let key = ingress::owner(&snapshot, self.key);
             if !ingress::key_allows(key, asked, model) {
-                let message = format!("This client key may not use the model `{asked}`.");
+                let message = format!("This client key may not use the model `{}`.", brief(asked));
                 return Err(
                     Refusal::new(403, "model_not_allowed", ErrorClass::Denied, message).param("model"),
                 );
@@ -143,7 +143,7 @@ impl Exchange {
             }
             for (rule_index, rule) in route.rules.iter().enumerate() {
                 for (index, candidate) in rule.candidates.iter().enumerate() {
-                    if service(candidate.backend.schema.name, operation).is_none() {
+                    if candidate.weight == 0 || service(candidate.backend.schema.name, operation).is_none() {
                         continue;
                     }
                     match found {
@@ -192,7 +192,14 @@ impl Exchange {
                 Next::Try(candidate, _) => match self.attempt(candidate, inputs, effects) {
                     Ok(()) => return,
                     Err(refusal) => {
-                        self.last_failure = Some(refusal);
+                        // What an upstream said tells more than why the next one was not asked.
+                        let heard = self
+                            .record
+                            .as_ref()
+                            .is_some_and(|record| !record.attempts.is_empty());
+                        if !heard || self.last_failure.is_none() {
+                            self.last_failure = Some(refusal);
+                        }
                         next = match &mut self.plan {
                             Some(plan) => plan.advance(Setback::NotTried),
                             None => Next::GiveUp,
@@ -311,17 +318,20 @@ impl Exchange {
         if self.strict && !outgoing.losses.is_empty() {
             return Err(strict_refusal(&outgoing, &backend.name));
         }
+        let is_json = self.inbound.as_ref().is_some_and(|inbound| inbound.is_json());
         if let Some(kind) = &outgoing.content_type {
             headers.insert(header::CONTENT_TYPE, kind.clone());
+        } else if is_json && !headers.contains_key(header::CONTENT_TYPE) {
+            // What was read as JSON is JSON, though the client did not say so.
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         accept_encoding(&mut headers, request, translated || stream);
         headers::complete(&mut headers, backend.schema.name, stream);
-        if self.key.is_some() && passthrough {
-            // The key that opened this gateway is not for the provider.
-            remove_client_key(&mut headers);
+        // The key that opened this gateway is not for the provider.
+        for name in &self.key_headers {
+            headers.remove(name);
         }
         mutate::headers(candidate, &mut headers);
-        let is_json = self.inbound.as_ref().is_some_and(|inbound| inbound.is_json());
         let body = match (outgoing.body, is_json) {
             (Some(body), true) => AttemptBody::Whole(mutate::body(candidate, body).map_err(|detail| {
                 internal(&format!(
@@ -352,7 +362,7 @@ impl Exchange {
             forced_usage: outgoing.forced_usage,
             losses: u32::try_from(outgoing.losses.pointers().len()).unwrap_or(u32::MAX),
             dropped: (!outgoing.losses.is_empty()).then(|| outgoing.losses.header()),
-            model,
+            model: brief(&model),
         })
     }
 
@@ -391,19 +401,6 @@ fn accept_encoding(headers: &mut HeaderMap, request: &crate::event::RequestHead,
     }
     for value in request.headers.get_all(header::ACCEPT_ENCODING) {
         headers.append(header::ACCEPT_ENCODING, value.clone());
-    }
-}
-
-fn remove_client_key(headers: &mut HeaderMap) {
-    for name in [
-        header::AUTHORIZATION,
-        HeaderName::from_static("x-api-key"),
-        HeaderName::from_static("api-key"),
-    ] {
-        if headers.contains_key(&name) {
-            headers.remove(name);
-            return;
-        }
     }
 }
 
@@ -447,7 +444,8 @@ fn unsupported(operation: Operation, model: &str, rule: &Rule) -> Refusal {
         "unsupported_operation",
         ErrorClass::Caller,
         format!(
-            "The backends of model `{model}` ({}) do not serve {}. `aigw providers` shows what each schema serves.",
+            "The backends of model `{}` ({}) do not serve {}. `aigw providers` shows what each schema serves.",
+            shortened(model).unwrap_or(model),
             schemas.join(", "),
             operation.label(),
         ),

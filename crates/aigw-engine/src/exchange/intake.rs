@@ -20,11 +20,12 @@ impl Exchange {
         self.started = Some(inputs.now);
         self.created = inputs.wall / 1_000;
         self.shape = ingress::shape(&head);
-        self.record = Some(Box::new(new_record(
-            &head,
-            inputs,
-            Arc::clone(&self.snapshot.version),
-        )));
+        let mut record = new_record(&head, inputs, Arc::clone(&self.snapshot.version));
+        if let Some(operation) = ingress::operation(&head) {
+            record.operation = operation.label();
+            record.dialect = operation.conversation().map_or("", |dialect| dialect.as_str());
+        }
+        self.record = Some(Box::new(record));
         self.strict = head
             .headers
             .get("x-aigw-strict")
@@ -42,14 +43,12 @@ impl Exchange {
             Ok(admitted) => {
                 self.operation = Some(admitted.operation);
                 self.path_id = admitted.id;
-                self.key = admitted.key;
+                if let Some(found) = admitted.key {
+                    self.key = Some(found.index);
+                    self.key_headers = found.headers;
+                }
                 let client = ingress::owner_name(&self.snapshot, self.key);
                 if let Some(record) = &mut self.record {
-                    record.operation = admitted.operation.label();
-                    record.dialect = admitted
-                        .operation
-                        .conversation()
-                        .map_or("", |dialect| dialect.as_str());
                     record.client = client;
                 }
                 self.begin(admitted.announced, inputs, effects);

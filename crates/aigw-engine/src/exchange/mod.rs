@@ -13,6 +13,7 @@ use aigw_translate::answer::Answer;
 use aigw_translate::operation::{ErrorShape, Operation};
 use aigw_translate::request::Inbound;
 use bytes::Bytes;
+use http::HeaderName;
 
 use crate::attempt::Plan;
 use crate::effect::{Effects, ResponseHead};
@@ -39,6 +40,8 @@ pub struct Exchange {
     shape: ErrorShape,
     path_id: Option<String>,
     key: Option<usize>,
+    /// Headers that carried the client's key of this gateway.
+    key_headers: Vec<HeaderName>,
     strict: bool,
     intake: Intake,
     inbound: Option<Inbound>,
@@ -118,6 +121,7 @@ impl Exchange {
             shape: ErrorShape::OpenAi,
             path_id: None,
             key: None,
+            key_headers: Vec::new(),
             strict: false,
             intake: Intake::default(),
             inbound: None,
@@ -138,7 +142,9 @@ impl Exchange {
             return;
         }
         match event {
-            Event::Request(head) => self.take_request(head, inputs, effects),
+            Event::Request(head) if matches!(self.phase, Phase::New) => {
+                self.take_request(head, inputs, effects)
+            }
             Event::Body(data) => self.take_body(data, inputs, effects),
             Event::BodyEnd => self.take_body_end(inputs, effects),
             Event::BodyFailed(message) => self.take_body_failure(&message, inputs, effects),
@@ -158,7 +164,8 @@ impl Exchange {
                 self.take_failure(failure, inputs, effects);
             }
             Event::Deadline => self.take_deadline(inputs, effects),
-            Event::UpstreamHead { .. }
+            Event::Request(_)
+            | Event::UpstreamHead { .. }
             | Event::UpstreamChunk { .. }
             | Event::UpstreamEnd { .. }
             | Event::UpstreamFailed { .. } => {}

@@ -123,6 +123,21 @@ impl Answer {
         }
     }
 
+    /// Bytes of the answer that are kept until its end.
+    pub fn held(&self) -> u64 {
+        match &self.0 {
+            Kind::Observed(observed) => observed.held(),
+            Kind::Translated(translated) => translated.held(),
+        }
+    }
+
+    /// Keeps nothing more of an answer that is only watched: what it would have told stays unknown.
+    pub fn unwatch(&mut self) {
+        if let Kind::Observed(observed) = &mut self.0 {
+            observed.unwatch();
+        }
+    }
+
     /// Members of the answer that the client's dialect could not say.
     pub fn losses(&self) -> u32 {
         match &self.0 {

@@ -164,11 +164,8 @@ impl Observed {
             }
             Watch::Sieve(sieve) => out.extend(sieve.finish(|frame| look(frame) != FrameRole::UsageOnly)),
         }
-        // Only conversations say when they are complete; an error event completes them too.
-        !self.succeeded
-            || operation.conversation().is_none()
-            || observation.complete
-            || observation.error.is_some()
+        // An error event completes a stream too.
+        !self.succeeded || !operation.says_its_end() || observation.complete || observation.error.is_some()
     }
 
     pub(super) fn fail(&mut self, error: &Error, out: &mut Vec<Bytes>) -> bool {
@@ -188,6 +185,19 @@ impl Observed {
         encode_stream_error(self.operation.errors(), error, &mut bytes);
         out.push(Bytes::from(bytes));
         true
+    }
+
+    pub(super) fn held(&self) -> u64 {
+        match self.watch {
+            Watch::Whole(_, length) => length as u64,
+            _ => 0,
+        }
+    }
+
+    pub(super) fn unwatch(&mut self) {
+        if matches!(self.watch, Watch::Whole(..)) {
+            self.watch = Watch::Blind;
+        }
     }
 
     pub(super) fn observation(&self) -> &Observation {

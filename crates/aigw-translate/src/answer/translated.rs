@@ -41,7 +41,6 @@ struct Stream {
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
     events: Vec<Event>,
-    ended: bool,
 }
 
 impl Stream {
@@ -59,7 +58,6 @@ impl Stream {
             self.decoder
                 .frame(frame.event.as_deref(), data, &mut self.events)?;
             for event in self.events.drain(..) {
-                self.ended |= matches!(event, Event::End);
                 note(&event, observation, saw_content);
                 self.encoder.event(&event, out, losses);
             }
@@ -99,7 +97,6 @@ impl Translated {
                 decoder: upstream.stream_decoder(),
                 encoder: client.stream_encoder(&inputs.context),
                 events: Vec::new(),
-                ended: false,
             })),
             _ => Body::Whole(Vec::new()),
         };
@@ -241,6 +238,13 @@ impl Translated {
         encode_stream_error(self.shape, error, &mut bytes);
         out.push(Bytes::from(bytes));
         true
+    }
+
+    pub(super) fn held(&self) -> u64 {
+        match &self.body {
+            Body::Whole(whole) => whole.len() as u64,
+            Body::Stream(_) => 0,
+        }
     }
 
     pub(super) fn observation(&self) -> &Observation {

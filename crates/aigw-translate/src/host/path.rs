@@ -56,9 +56,27 @@ pub fn upstream_path(schema: &Schema, operation: Operation, id: Option<&str>) ->
         format!("/{}/{suffix}", schema.path_prefix())
     };
     Some(match id {
-        Some(id) => path.replace("{id}", id),
+        Some(id) => path.replace("{id}", &segment(id)?),
         None => path,
     })
+}
+
+/// An id as one segment of a path: it can neither climb out of it nor begin a query. `None` when it cannot stand there.
+fn segment(id: &str) -> Option<String> {
+    use std::fmt::Write as _;
+    if id.bytes().all(|byte| byte == b'.') {
+        // Percent-encoded dots are dots to those who resolve paths.
+        return None;
+    }
+    let mut out = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    Some(out)
 }
 
 #[cfg(test)]
@@ -114,5 +132,18 @@ mod tests {
             Some("resp_1"),
         );
         assert_eq!(path.as_deref(), Some("/v1/responses/resp_1"));
+        for (id, path) in [
+            ("../files/f", Some("/v1/responses/..%2Ffiles%2Ff")),
+            ("..", None),
+            ("a?b#c d", Some("/v1/responses/a%3Fb%23c%20d")),
+            ("a\r\nx: y", Some("/v1/responses/a%0D%0Ax%3A%20y")),
+        ] {
+            let found = upstream_path(
+                &schema(SchemaName::OpenAI, None),
+                Operation::ResponsesItem,
+                Some(id),
+            );
+            assert_eq!(found.as_deref(), path);
+        }
     }
 }

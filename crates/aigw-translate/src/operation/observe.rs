@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::table::Operation;
 use crate::dialect::{self, Dialect, FrameRole, Observation, openai_chat::OpenAiChat};
-use crate::ir::Usage;
+use crate::ir::{Error, Usage};
 
 /// Looks at a whole answer.
 pub fn observe_body(operation: Operation, body: &[u8], observation: &mut Observation) {
@@ -41,10 +41,30 @@ fn generic_frame(event: Option<&str>, data: &[u8], observation: &mut Observation
     {
         answer.note(observation);
     }
-    match event {
-        Some(name) if name.ends_with(".delta") => FrameRole::Content,
-        _ => FrameRole::Other,
+    let named = match event {
+        Some(name) => Some(std::borrow::Cow::Borrowed(name)),
+        // Some servers leave the name to the data.
+        None => serde_json::from_slice::<Named<'_>>(data)
+            .ok()
+            .map(|named| named.r#type),
+    };
+    match named.as_deref() {
+        Some(name) if name.ends_with(".delta") => return FrameRole::Content,
+        Some("response.completed" | "response.incomplete") => observation.complete = true,
+        Some("response.failed" | "error") => {
+            let message = "The upstream's stream ended with an error.";
+            observation.error = Some(Error::gateway(502, "upstream_stream_error", message));
+        }
+        None if data.trim_ascii() == b"[DONE]" => observation.complete = true,
+        _ => {}
     }
+    FrameRole::Other
+}
+
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    r#type: std::borrow::Cow<'a, str>,
 }
 
 /// The members that OpenAI's and Cohere's answers tell usage with.

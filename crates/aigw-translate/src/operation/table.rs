@@ -158,6 +158,11 @@ impl Operation {
         }
     }
 
+    /// True when its streams say that they are complete, so that one that does not was cut.
+    pub const fn says_its_end(self) -> bool {
+        self.conversation().is_some() || matches!(self, Self::Completions | Self::Responses)
+    }
+
     /// How its errors look.
     pub const fn errors(self) -> ErrorShape {
         match self {
