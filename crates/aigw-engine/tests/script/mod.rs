@@ -81,6 +81,13 @@ pub struct Client {
     pub close: bool,
 }
 
+impl Client {
+    /// Nothing more may come.
+    pub fn is_over(&self) -> bool {
+        self.ended || self.aborted
+    }
+}
+
 /// A host without sockets.
 pub struct Script {
     pub exchange: Exchange,
@@ -131,7 +138,15 @@ impl Script {
             assert!(self.record.is_none(), "an effect after the record: {effect:?}");
             match effect {
                 Effect::ReadBody => self.wants_body = true,
-                Effect::Attempt(attempt) => self.attempts.push(*attempt),
+                Effect::Attempt(attempt) => {
+                    assert!(self.client.status.is_none(), "an attempt after the head");
+                    assert_eq!(
+                        attempt.attempt as usize,
+                        self.attempts.len(),
+                        "attempts are numbered"
+                    );
+                    self.attempts.push(*attempt);
+                }
                 Effect::Cancel { attempt } => self.cancelled.push(attempt),
                 Effect::Head(head) => {
                     assert!(self.client.status.is_none(), "two heads");
@@ -141,11 +156,16 @@ impl Script {
                 }
                 Effect::Write(data) => {
                     assert!(self.client.status.is_some(), "a body before its head");
-                    assert!(!self.client.ended, "a body after its end");
+                    assert!(!self.client.is_over(), "a body after its end");
+                    assert!(!data.is_empty(), "a piece of nothing");
                     self.client.body.extend_from_slice(&data);
                 }
-                Effect::End => self.client.ended = true,
-                Effect::Abort => self.client.aborted = true,
+                Effect::End | Effect::Abort => {
+                    assert!(self.client.status.is_some(), "an end before the head");
+                    assert!(!self.client.is_over(), "two ends");
+                    self.client.ended = matches!(effect, Effect::End);
+                    self.client.aborted = !self.client.ended;
+                }
                 Effect::Record(record) => self.record = Some(record),
             }
         }
