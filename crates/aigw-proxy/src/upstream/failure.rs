@@ -23,7 +23,7 @@ pub(super) fn classify(error: &hyper::Error) -> Failure {
             .and_then(|source| source.downcast_ref::<h2::Error>())
         {
             // The peer says that it did nothing about the stream.
-            Some(h2) if h2.reason() == Some(h2::Reason::REFUSED_STREAM) => FailureKind::Connect,
+            Some(h2) if is_unprocessed(h2) => FailureKind::Connect,
             Some(h2) if h2.reason() == Some(h2::Reason::PROTOCOL_ERROR) => FailureKind::Protocol,
             _ => FailureKind::Reset,
         }
@@ -32,6 +32,12 @@ pub(super) fn classify(error: &hyper::Error) -> Failure {
         kind,
         message: chain(error),
     }
+}
+
+/// RFC 9113 section 8.7: a refused stream, or one that came after the last that a departing peer serves.
+fn is_unprocessed(error: &h2::Error) -> bool {
+    let left = error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
+    left || error.reason() == Some(h2::Reason::REFUSED_STREAM)
 }
 
 /// An error and what caused it, in one line.

@@ -19,13 +19,13 @@ use super::http1::Broken;
 use crate::transport::Transport;
 
 /// Bytes that one answer may be ahead of its reader.
-const STREAM_WINDOW: u32 = 1 << 20;
-/// The same for all answers of a connection together.
-const CONNECTION_WINDOW: u32 = 4 << 20;
+const STREAM_WINDOW: u32 = 256 << 10;
+/// The same for all answers of a connection together: clients that do not read must never stop the others'.
+const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 /// Silence after which a connection in use is asked whether it is alive, and how long it may take to say so.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15));
-/// Streams at one time before the peer has said how many it allows (RFC 9113 section 6.5.2 recommends 100 at least).
-const STREAMS: usize = 100;
+/// Streams at one time, unless the peer allows less (RFC 9113 section 6.5.2 recommends 100 at least).
+const STREAMS: u32 = 100;
 
 /// The connection.
 pub(super) struct Http2 {
@@ -67,7 +67,7 @@ impl Http2 {
             .map_err(|error| connect(error.to_string()))?;
         let load = Arc::new(Load {
             active: AtomicUsize::new(0),
-            limit: AtomicUsize::new(STREAMS),
+            limit: AtomicUsize::new(STREAMS as usize),
         });
         let watched = Arc::clone(&load);
         let mut driver = driver;
@@ -75,9 +75,8 @@ impl Http2 {
             // Every stream that was on it has been told of the error.
             let _ = poll_fn(|cx| {
                 let poll = Pin::new(&mut driver).poll(cx);
-                watched
-                    .limit
-                    .store(driver.current_max_send_streams(), Ordering::Release);
+                let limit = driver.current_max_send_streams().min(STREAMS as usize);
+                watched.limit.store(limit, Ordering::Release);
                 poll
             })
             .await;
