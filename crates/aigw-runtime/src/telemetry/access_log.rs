@@ -1,6 +1,5 @@
 //! The access log: one line a request, readable or JSON. Never a body, never a key.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -39,22 +38,22 @@ pub(super) fn write_line(format: LogFormat, record: &UsageRecord, out: &mut Vec<
                 out.truncate(before);
             }
         }
-        LogFormat::Text => {
-            let _ = out.write_all(text(record).as_bytes());
-        }
+        // Writing to memory does not fail.
+        LogFormat::Text => drop(write_text(record, out)),
     }
     out.push(b'\n');
 }
 
-fn text(record: &UsageRecord) -> String {
-    let mut line = format!(
-        "{} {} {} {} {:.1}ms",
+fn write_text(record: &UsageRecord, out: &mut Vec<u8>) -> std::io::Result<()> {
+    write!(
+        out,
+        "{} {} {} ",
         rfc3339(record.started),
         record.status,
-        record.method,
-        clean(&record.path),
-        millis(record.duration),
-    );
+        record.method
+    )?;
+    write_clean(&record.path, out);
+    write!(out, " {:.1}ms", millis(record.duration))?;
     let optional = [
         ("client", record.client.as_deref()),
         ("model", record.model.as_deref()),
@@ -70,23 +69,25 @@ fn text(record: &UsageRecord) -> String {
     ];
     for (name, value) in optional {
         if let Some(value) = value {
-            let _ = write!(line, " {name}={}", clean(value));
+            write!(out, " {name}=")?;
+            write_clean(value, out);
         }
     }
     if let Some(first_token) = record.first_token {
-        let _ = write!(line, " first_token={:.1}ms", millis(first_token));
+        write!(out, " first_token={:.1}ms", millis(first_token))?;
     }
     if let (Some(input), Some(output)) = (record.usage.input, record.usage.output) {
-        let _ = write!(line, " tokens={input}+{output}");
+        write!(out, " tokens={input}+{output}")?;
     }
     if record.attempts.len() > 1 {
-        let _ = write!(line, " attempts={}", record.attempts.len());
+        write!(out, " attempts={}", record.attempts.len())?;
     }
     if record.losses > 0 {
-        let _ = write!(line, " dropped={}", record.losses);
+        write!(out, " dropped={}", record.losses)?;
     }
-    let _ = write!(line, " id={}", clean(&record.request_id));
-    line
+    out.extend_from_slice(b" id=");
+    write_clean(&record.request_id, out);
+    Ok(())
 }
 
 fn millis(span: Duration) -> f64 {
@@ -94,10 +95,29 @@ fn millis(span: Duration) -> f64 {
 }
 
 /// A client chooses paths, models and ids: they must not be able to write lines or fields of their own.
-fn clean(text: &str) -> String {
-    let fits = |c: &char| !c.is_control() && !c.is_whitespace();
-    text.chars()
-        .take(256)
-        .map(|c| if fits(&c) { c } else { '?' })
-        .collect()
+fn write_clean(text: &str, out: &mut Vec<u8>) {
+    if text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return out.extend_from_slice(text.as_bytes());
+    }
+    let mut buffer = [0; 4];
+    for c in text.chars().take(256) {
+        let c = if c.is_control() || c.is_whitespace() {
+            '?'
+        } else {
+            c
+        };
+        out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write_clean;
+
+    #[test]
+    fn clients_cannot_write_lines_or_fields() {
+        let mut out = Vec::new();
+        write_clean("gpt\n2026 200 é status=200", &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "gpt?2026?200?é?status=200");
+    }
 }

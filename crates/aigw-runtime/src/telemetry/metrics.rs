@@ -2,6 +2,7 @@
 //!
 //! Conventions: <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>.
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -116,6 +117,13 @@ struct Version {
     version: String,
 }
 
+/// Counters found again without building their labels.
+#[derive(Debug, Default)]
+struct Counters {
+    requests: HashMap<(&'static str, u16, &'static str), Counter>,
+    attempts: HashMap<(Arc<str>, Option<&'static str>, Option<u16>), Counter>,
+}
+
 /// The metrics of a process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -134,6 +142,7 @@ pub struct Metrics {
     in_flight: Gauge<u64, AtomicU64>,
     bytes_held: Gauge<u64, AtomicU64>,
     series: Mutex<SeriesCache>,
+    counters: Mutex<Counters>,
     original_models: Bounded,
     request_models: Bounded,
     response_models: Bounded,
@@ -158,6 +167,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             bytes_held: Gauge::default(),
             series: Mutex::default(),
+            counters: Mutex::default(),
             original_models: Bounded::default(),
             request_models: Bounded::default(),
             response_models: Bounded::default(),
@@ -315,12 +325,17 @@ impl Metrics {
             Outcome::ClientGone => "client_gone",
             Outcome::UpstreamCut => "upstream_cut",
         };
-        let labels = Requests {
-            operation: record.operation,
-            status: record.status.to_string(),
-            outcome,
-        };
-        self.requests.get_or_create(&labels).inc();
+        let key = (record.operation, record.status, outcome);
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let requests = counters.requests.entry(key).or_insert_with(|| {
+            let labels = Requests {
+                operation: record.operation,
+                status: record.status.to_string(),
+                outcome,
+            };
+            self.requests.get_or_create(&labels).clone()
+        });
+        requests.inc();
         if let Some(code) = &record.error_code {
             let class = record
                 .error_class
@@ -333,17 +348,21 @@ impl Metrics {
                 .inc();
         }
         for attempt in &record.attempts {
-            let result = match (attempt.failure, attempt.status) {
-                (Some(failure), _) => failure.to_owned(),
-                (None, Some(status)) => status.to_string(),
-                (None, None) => "unknown".to_owned(),
-            };
-            self.attempts
-                .get_or_create(&Attempts {
-                    backend: attempt.backend.to_string(),
-                    result,
-                })
-                .inc();
+            let key = (Arc::clone(&attempt.backend), attempt.failure, attempt.status);
+            let attempts = counters.attempts.entry(key).or_insert_with(|| {
+                let result = match (attempt.failure, attempt.status) {
+                    (Some(failure), _) => failure.to_owned(),
+                    (None, Some(status)) => status.to_string(),
+                    (None, None) => "unknown".to_owned(),
+                };
+                self.attempts
+                    .get_or_create(&Attempts {
+                        backend: attempt.backend.to_string(),
+                        result,
+                    })
+                    .clone()
+            });
+            attempts.inc();
         }
         self.dropped.inc_by(u64::from(record.losses));
     }
