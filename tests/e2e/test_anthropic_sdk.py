@@ -326,7 +326,7 @@ def test_a_stream_that_breaks_off_raises(anthropic, model, fault):
 @BOTH
 @pytest.mark.parametrize("fault", ["crlf", "cr", "comments", "split=1", "split=7", "gzip", "br", "zstd", "deflate"])
 def test_every_way_to_write_a_stream(anthropic, model, fault):
-    headers = {"x-mock-fault": fault, "accept-encoding": "gzip, deflate, identity"}
+    headers = {"x-mock-fault": fault, "accept-encoding": "gzip, deflate, br, zstd"}
     with anthropic.messages.stream(
         model=model, max_tokens=1024, messages=[user("count to 20")], extra_headers=headers
     ) as stream:
