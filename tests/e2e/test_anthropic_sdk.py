@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from harness.samples import PDF_BASE64, PNG_BASE64
 
-BOTH = pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
-THINKS = pytest.mark.parametrize("model", ["claude-sonnet-4-5"])
+BOTH = pytest.mark.parametrize("model", ["claude-haiku-4-5", "gpt-4o"])
+THINKS = pytest.mark.parametrize("model", ["claude-haiku-4-5"])
 
 
 def tool(name: str, **properties: str) -> dict:
@@ -272,14 +272,14 @@ def test_metadata(anthropic, mock, model):
 
 
 def test_count_tokens_passes_through(anthropic):
-    counted = anthropic.messages.count_tokens(model="claude-sonnet-4-5", messages=[user("one two three")])
+    counted = anthropic.messages.count_tokens(model="claude-haiku-4-5", messages=[user("one two three")])
     assert counted.input_tokens > 0
 
 
 def test_the_anthropic_prefix_is_served_too(shared):
     with sdk.Anthropic(base_url=shared.url + "/anthropic", api_key="k", max_retries=0) as client:
         assert text(client.messages.create(model="gpt-4o", max_tokens=64, messages=[user("ping")])) == "pong"
-        assert client.messages.count_tokens(model="claude-sonnet-4-5", messages=[user("x")]).input_tokens > 0
+        assert client.messages.count_tokens(model="claude-haiku-4-5", messages=[user("x")]).input_tokens > 0
 
 
 @pytest.mark.open_world

@@ -135,7 +135,7 @@ def test_providers_from_the_environment(start, mock):
     gateway = start(None, env=env)
     asked = {
         "gpt-4o": ("/v1/chat/completions", "authorization", "Bearer env-openai"),
-        "claude-sonnet-4-5": ("/v1/messages", "x-api-key", "env-anthropic"),
+        "claude-haiku-4-5": ("/v1/messages", "x-api-key", "env-anthropic"),
         "llama-3.3-70b-versatile": ("/openai/v1/chat/completions", "authorization", "Bearer env-groq"),
     }
     for model, (path, name, value) in asked.items():

@@ -71,7 +71,7 @@ def test_fallback(run, mock, scripted):
 
     gateway = run("fallback")
     assert ask(gateway, "assistant") == "pong"
-    assert (mock.last()["path"], mock.last()["body"]["model"]) == ("/v1/messages", "claude-sonnet-4-5")
+    assert (mock.last()["path"], mock.last()["body"]["model"]) == ("/v1/messages", "claude-haiku-4-5")
     gateway = run("fallback", anthropic=scripted(broken).url)
     assert ask(gateway, "assistant") == "pong"
     assert (mock.last()["path"], mock.last()["body"]["model"]) == ("/v1/chat/completions", "gpt-4o")
@@ -79,7 +79,7 @@ def test_fallback(run, mock, scripted):
 
 def test_aliases(run, mock):
     gateway = run("aliases")
-    for alias, model in {"fast": "gpt-4o-mini", "smart": "claude-sonnet-4-5", "legacy": "gpt-4o-mini", "gpt-5": "gpt-5"}.items():
+    for alias, model in {"fast": "gpt-4o-mini", "smart": "claude-haiku-4-5", "legacy": "gpt-4o-mini", "gpt-5": "gpt-5"}.items():
         assert ask(gateway, alias) == "pong"
         assert mock.last()["body"]["model"] == model
     with openai_client(gateway) as client:
@@ -133,7 +133,7 @@ def test_kubernetes_manifests(start, mock):
     gateway = start(yaml.safe_dump_all(objects), env=variables(directory))
     assert ask(gateway, "gpt-4o-mini") == "pong"
     assert mock.last()["headers"]["authorization"] == "Bearer value-of-OPENAI_API_KEY"
-    assert ask(gateway, "claude-sonnet-4-5") == "pong"
+    assert ask(gateway, "claude-haiku-4-5") == "pong"
     assert (mock.last()["path"], mock.last()["headers"]["x-api-key"]) == ("/v1/messages", "value-of-ANTHROPIC_API_KEY")
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from harness.samples import PDF_BASE64, PNG_BASE64
 
-BOTH = pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet-4-5"])
+BOTH = pytest.mark.parametrize("model", ["gpt-4o", "claude-haiku-4-5"])
 
 
 def function(name: str, **properties: str) -> dict:
@@ -304,7 +304,7 @@ def test_upstream_errors_are_typed(openai, model, status, error):
 
 
 def test_a_stream_that_breaks_off_raises(openai):
-    for model in ("gpt-4o", "claude-sonnet-4-5"):
+    for model in ("gpt-4o", "claude-haiku-4-5"):
         with pytest.raises(sdk.APIError), openai.chat.completions.create(
             model=model, messages=[user("count to 30")], stream=True, extra_headers={"x-mock-fault": "cut-events=8"}
         ) as stream:
@@ -313,7 +313,7 @@ def test_a_stream_that_breaks_off_raises(openai):
 
 
 def test_a_stream_with_an_error_event_raises(openai):
-    for model in ("gpt-4o", "claude-sonnet-4-5"):
+    for model in ("gpt-4o", "claude-haiku-4-5"):
         with pytest.raises(sdk.APIError), openai.chat.completions.create(
             model=model, messages=[user("count to 30")], stream=True, extra_headers={"x-mock-fault": "error-event"}
         ) as stream:

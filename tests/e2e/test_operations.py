@@ -132,7 +132,7 @@ def listed(start, mock):
     ]
     rules = [
         rule(["gpt-4o", "org/with-slash"], "openai", modelsOwnedBy="someone", modelsCreatedAt=1700000000),
-        rule(["claude-sonnet-4-5", "claude-*"], "anthropic"),
+        rule(["claude-haiku-4-5", "claude-*"], "anthropic"),
     ]
     aliases = [{"name": "fast", "model": "gpt-4o"}, {"name": "secret", "model": "gpt-4o", "hidden": True}]
     return start(document(backends, rules, models=aliases))
@@ -141,7 +141,7 @@ def listed(start, mock):
 def test_models_in_openais_shape(listed):
     with openai_client(listed) as client:
         models = {model.id: model for model in client.models.list()}
-        assert {"gpt-4o", "org/with-slash", "claude-sonnet-4-5", "fast"} <= set(models)
+        assert {"gpt-4o", "org/with-slash", "claude-haiku-4-5", "fast"} <= set(models)
         assert "secret" not in models and not [name for name in models if "*" in name]
         assert (models["gpt-4o"].owned_by, models["gpt-4o"].created) == ("someone", 1700000000)
         assert client.models.retrieve("gpt-4o").id == "gpt-4o"
@@ -153,10 +153,10 @@ def test_models_in_openais_shape(listed):
 def test_models_in_anthropics_shape(listed):
     with anthropic_client(listed) as client:
         models = {model.id: model for model in client.models.list()}
-        assert {"gpt-4o", "claude-sonnet-4-5", "fast"} <= set(models)
+        assert {"gpt-4o", "claude-haiku-4-5", "fast"} <= set(models)
         assert models["gpt-4o"].type == "model" and models["gpt-4o"].display_name
         assert models["gpt-4o"].created_at.year == 2023
-        assert client.models.retrieve("claude-sonnet-4-5").id == "claude-sonnet-4-5"
+        assert client.models.retrieve("claude-haiku-4-5").id == "claude-haiku-4-5"
 
 
 def test_an_alias_answers_under_any_client(listed, mock):

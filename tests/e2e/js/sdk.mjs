@@ -119,7 +119,7 @@ async function run(name, check) {
   }
 }
 
-for (const model of ["gpt-4o", "claude-sonnet-4-5"]) {
+for (const model of ["gpt-4o", "claude-haiku-4-5"]) {
   for (const [name, check] of Object.entries(openaiChecks)) await run(`openai ${name} ${model}`, () => check(model));
   for (const [name, check] of Object.entries(anthropicChecks)) await run(`anthropic ${name} ${model}`, () => check(model));
 }
