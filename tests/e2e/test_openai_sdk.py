@@ -248,10 +248,11 @@ def test_stop(openai, model, stop):
 
 @BOTH
 def test_sampling_and_identity(openai, mock, model):
-    openai.chat.completions.create(model=model, messages=[user("ping")], temperature=0.5, top_p=0.9, user="someone")
-    body = mock.last()["body"]
-    assert (body["temperature"], body["top_p"]) == (0.5, 0.9)
-    assert "someone" in json.dumps(body)
+    for name, value in {"temperature": 0.5, "top_p": 0.9}.items():
+        openai.chat.completions.create(model=model, messages=[user("ping")], user="someone", **{name: value})
+        body = mock.last()["body"]
+        assert body[name] == value
+        assert "someone" in json.dumps(body)
 
 
 @BOTH

@@ -6,6 +6,7 @@ use aigw_config::{BackendAuth, Candidate};
 use aigw_translate::answer::{Answer, AnswerInputs, Delivery};
 use aigw_translate::dialect::ReplyContext;
 use aigw_translate::host::{Service, service};
+use aigw_translate::operation::ErrorShape;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -158,13 +159,21 @@ impl Exchange {
         };
     }
 
-    /// Every answer carries the request's id, and what a listed web page's browser needs to let the page read it.
+    /// Every answer carries the request's id, in the header that the client's dialect has for it too, and what a listed web
+    /// page's browser needs to let the page read it.
     pub(super) fn mark_head(&self, headers: &mut HeaderMap) {
         let name = HeaderName::from_static("x-request-id");
         if !headers.contains_key(&name)
             && let Ok(value) = HeaderValue::try_from(self.request_id())
         {
-            headers.insert(name, value);
+            headers.insert(name.clone(), value);
+        }
+        let own = HeaderName::from_static("request-id");
+        if self.shape == ErrorShape::Anthropic
+            && !headers.contains_key(&own)
+            && let Some(value) = headers.get(&name).cloned()
+        {
+            headers.insert(own, value);
         }
         let origin = self
             .request

@@ -1,6 +1,7 @@
 //! The way back: one upstream answer, passed through and observed, or translated, piece by piece.
 
 mod observed;
+mod page;
 mod translated;
 
 use bytes::Bytes;
@@ -53,13 +54,17 @@ pub struct Answer(Kind);
 )]
 enum Kind {
     Observed(observed::Observed),
+    Page(page::Page),
     Translated(Box<translated::Translated>),
 }
 
 impl Answer {
     /// Decides by the head how the body is treated.
     pub fn new(inputs: AnswerInputs<'_>) -> Self {
+        let is_page =
+            inputs.status >= 400 && !is_json(inputs.content_type) && !is_event_stream(inputs.content_type);
         match inputs.service {
+            Service::PassThrough if is_page => Self(Kind::Page(page::Page::new(&inputs))),
             Service::PassThrough => Self(Kind::Observed(observed::Observed::new(&inputs))),
             Service::Translate(upstream) => Self(Kind::Translated(Box::new(translated::Translated::new(
                 upstream, inputs,
@@ -71,6 +76,7 @@ impl Answer {
     pub fn delivery(&self) -> Delivery {
         match &self.0 {
             Kind::Observed(observed) => observed.delivery(),
+            Kind::Page(_) => Delivery::Collected,
             Kind::Translated(translated) => translated.delivery(),
         }
     }
@@ -79,6 +85,7 @@ impl Answer {
     pub fn content_type(&self) -> Option<&'static str> {
         match &self.0 {
             Kind::Observed(_) => None,
+            Kind::Page(_) => Some("application/json"),
             Kind::Translated(translated) => Some(translated.content_type()),
         }
     }
@@ -87,6 +94,10 @@ impl Answer {
     pub fn push(&mut self, data: Bytes, out: &mut Vec<Bytes>) -> Result<(), String> {
         match &mut self.0 {
             Kind::Observed(observed) => observed.push(data, out),
+            Kind::Page(page) => {
+                page.push(&data);
+                Ok(())
+            }
             Kind::Translated(translated) => translated.push(&data, out),
         }
     }
@@ -95,6 +106,10 @@ impl Answer {
     pub fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<bool, String> {
         match &mut self.0 {
             Kind::Observed(observed) => Ok(observed.finish(out)),
+            Kind::Page(page) => {
+                page.finish(out);
+                Ok(true)
+            }
             Kind::Translated(translated) => translated.finish(out),
         }
     }
@@ -103,6 +118,7 @@ impl Answer {
     pub fn fail(&mut self, error: &Error, out: &mut Vec<Bytes>) -> bool {
         match &mut self.0 {
             Kind::Observed(observed) => observed.fail(error, out),
+            Kind::Page(_) => false,
             Kind::Translated(translated) => translated.fail(error, out),
         }
     }
@@ -111,6 +127,7 @@ impl Answer {
     pub fn observation(&self) -> &Observation {
         match &self.0 {
             Kind::Observed(observed) => observed.observation(),
+            Kind::Page(page) => page.observation(),
             Kind::Translated(translated) => translated.observation(),
         }
     }
@@ -119,6 +136,7 @@ impl Answer {
     pub fn saw_content(&self) -> bool {
         match &self.0 {
             Kind::Observed(observed) => observed.saw_content(),
+            Kind::Page(_) => false,
             Kind::Translated(translated) => translated.saw_content(),
         }
     }
@@ -141,7 +159,7 @@ impl Answer {
     /// Members of the answer that the client's dialect could not say.
     pub fn losses(&self) -> u32 {
         match &self.0 {
-            Kind::Observed(_) => 0,
+            Kind::Observed(_) | Kind::Page(_) => 0,
             Kind::Translated(translated) => translated.losses(),
         }
     }
