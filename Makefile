@@ -20,7 +20,7 @@ run: ## build and start a gateway with built-in mock providers; prints curl line
 	@scripts/need.sh rust
 	@cargo run --quiet --profile $(PROFILE) -p aigw -- run --demo $(ARGS)
 
-test: unit ## run every test
+test: unit e2e ## run every test
 
 unit: ## run the Rust tests
 	@scripts/need.sh rust

@@ -48,10 +48,6 @@ pub enum Delivery {
 pub struct Answer(Kind);
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an answer is boxed as a whole, and passing through is the common case"
-)]
 enum Kind {
     Observed(observed::Observed),
     Page(page::Page),
