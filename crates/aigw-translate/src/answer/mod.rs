@@ -141,6 +141,7 @@ impl Answer {
     pub fn held(&self) -> u64 {
         match &self.0 {
             Kind::Observed(observed) => observed.held(),
+            Kind::Page(page) => page.held(),
             Kind::Translated(translated) => translated.held(),
         }
     }

@@ -56,6 +56,10 @@ impl Page {
         self.observation.error = Some(error);
     }
 
+    pub(super) fn held(&self) -> u64 {
+        self.text.len() as u64
+    }
+
     pub(super) fn observation(&self) -> &Observation {
         &self.observation
     }
