@@ -117,11 +117,14 @@ struct Version {
     version: String,
 }
 
+/// Backend, failure and status.
+type AttemptKey = (Arc<str>, Option<&'static str>, Option<u16>);
+
 /// Counters found again without building their labels.
 #[derive(Debug, Default)]
 struct Counters {
     requests: HashMap<(&'static str, u16, &'static str), Counter>,
-    attempts: HashMap<(Arc<str>, Option<&'static str>, Option<u16>), Counter>,
+    attempts: HashMap<AttemptKey, Counter>,
 }
 
 /// The metrics of a process.
