@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use aigw_mock::Options;
-use aigw_proxy::{Proxies, Upstreams};
+use aigw_proxy::{Proxies, Server, Upstreams};
 use aigw_runtime::{Gateway, LogFormat, Telemetry, Watcher};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -66,7 +66,7 @@ async fn serve(args: RunArgs) -> Result<ExitCode, Failure> {
     let routes = aigw_runtime::admin(Arc::clone(&gateway), Arc::clone(&telemetry));
     tokio::spawn(async move { axum::serve(admin, routes).await });
 
-    let server = aigw_proxy::serve(Arc::clone(&gateway), Upstreams::new(Proxies::from_env())).await?;
+    let mut server = aigw_proxy::serve(Arc::clone(&gateway), Upstreams::new(Proxies::from_env())).await?;
     let addresses: Vec<String> = server
         .addresses()
         .iter()
@@ -90,6 +90,7 @@ async fn serve(args: RunArgs) -> Result<ExitCode, Failure> {
         watcher,
         &files,
         Arc::clone(&gateway),
+        &mut server,
         Arc::clone(&telemetry),
     );
     tokio::select! {
@@ -126,6 +127,7 @@ async fn reload(
     watcher: Option<Watcher>,
     files: &[std::path::PathBuf],
     gateway: Arc<Gateway>,
+    server: &mut Server,
     telemetry: Arc<Telemetry>,
 ) {
     let Some(mut watcher) = watcher else {
@@ -143,6 +145,9 @@ async fn reload(
                 report(&ready);
                 watcher.watch(&ready.files);
                 take_over(ready, &gateway, &telemetry);
+                if let Err(problem) = server.follow().await {
+                    error!("{problem}; the listeners stay as they were");
+                }
             }
         }
     }
