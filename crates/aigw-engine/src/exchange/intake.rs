@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_translate::operation::BodyKind;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{self, HeaderValue};
 
-use super::{Exchange, Phase};
+use super::{Exchange, Intake, Phase};
 use crate::effect::{Effect, Effects};
 use crate::event::{Inputs, RequestHead};
 use crate::ingress;
 use crate::ledger::{ErrorClass, Outcome, UsageRecord};
 use crate::models::{self, Viewer};
 use crate::reply::{Refusal, Reply, json_headers};
+use crate::shared::Permit;
 
 impl Exchange {
     pub(super) fn take_request(&mut self, head: Box<RequestHead>, inputs: Inputs<'_>, effects: &mut Effects) {
@@ -117,9 +118,8 @@ impl Exchange {
             return;
         }
         self.intake.length = total;
-        if !data.is_empty() {
-            self.intake.chunks.push(data);
-        }
+        let expected = self.permits.body.as_ref().map_or(total, Permit::amount);
+        self.intake.take(data, expected);
         self.wait(inputs, self.snapshot.limits.timeouts.idle.duration());
         effects.push(Effect::ReadBody);
     }
@@ -132,7 +132,7 @@ impl Exchange {
         let (Some(operation), Some(head)) = (self.operation, &self.request) else {
             return;
         };
-        let body = join(std::mem::take(&mut self.intake.chunks));
+        let body = std::mem::take(&mut self.intake).whole();
         if let Some(record) = &mut self.record {
             record.request_bytes = body.len() as u64;
         }
@@ -274,17 +274,26 @@ pub(super) fn host_of(authority: &str) -> String {
     host.to_ascii_lowercase()
 }
 
-/// One piece stays as it is; several are copied together once.
-fn join(mut chunks: Vec<Bytes>) -> Bytes {
-    match chunks.len() {
-        0 => Bytes::new(),
-        1 => chunks.pop().unwrap_or_default(),
-        _ => {
-            let mut whole = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
-            for chunk in chunks {
-                whole.extend_from_slice(&chunk);
+impl Intake {
+    /// One piece stays as it is; more are copied together as they come, so that a body in many small pieces costs no more
+    /// memory than its bytes.
+    fn take(&mut self, data: Bytes, expected: u64) {
+        if self.joined.is_empty() {
+            if self.first.is_empty() {
+                self.first = data;
+                return;
             }
-            whole.freeze()
+            self.joined.reserve(usize::try_from(expected).unwrap_or(0));
+            self.joined.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.joined.extend_from_slice(&data);
+    }
+
+    fn whole(self) -> Bytes {
+        if self.joined.is_empty() {
+            self.first
+        } else {
+            self.joined.freeze()
         }
     }
 }
@@ -338,5 +347,30 @@ fn new_record(head: &RequestHead, inputs: Inputs<'_>, version: Arc<str>) -> Usag
         request_bytes: 0,
         response_bytes: 0,
         losses: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_whole_however_they_come() {
+        let text = b"abcdefgh";
+        for size in [1, 3, 8] {
+            let mut intake = Intake::default();
+            for piece in text.chunks(size) {
+                intake.take(Bytes::copy_from_slice(piece), 0);
+            }
+            assert_eq!(intake.whole(), &text[..], "in pieces of {size}");
+        }
+        let only = Bytes::from_static(text);
+        let mut intake = Intake::default();
+        intake.take(only.clone(), 8);
+        assert_eq!(
+            intake.whole().as_ptr(),
+            only.as_ptr(),
+            "a body in one piece is not copied"
+        );
     }
 }

@@ -12,7 +12,7 @@ use aigw_config::Snapshot;
 use aigw_translate::answer::Answer;
 use aigw_translate::operation::{ErrorShape, Operation};
 use aigw_translate::request::Inbound;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderName;
 
 use crate::attempt::Plan;
@@ -79,7 +79,10 @@ enum Phase {
 /// The client's body as it is read.
 #[derive(Debug, Default)]
 struct Intake {
-    chunks: Vec<Bytes>,
+    /// The only piece so far.
+    first: Bytes,
+    /// All pieces, once there were two.
+    joined: BytesMut,
     length: u64,
 }
 
