@@ -146,3 +146,72 @@ fn scramble(state: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use aigw_config::{Capabilities, compile};
+    use aigw_translate::host::Registry;
+
+    use super::*;
+
+    /// A rule with candidates of these weights and priorities.
+    fn rule(candidates: &[(u32, u32)]) -> Rule {
+        let names: Vec<String> = (0..candidates.len()).map(|index| format!("b{index}")).collect();
+        let backends: Vec<_> = names
+            .iter()
+            .map(|name| serde_json::json!({"name": name, "schema": {"name": "OpenAI"}, "url": "http://b.test"}))
+            .collect();
+        let refs: Vec<_> = names
+            .iter()
+            .zip(candidates)
+            .map(|(name, (weight, priority))| serde_json::json!({"name": name, "weight": weight, "priority": priority}))
+            .collect();
+        let document = serde_json::json!({"backends": backends, "routes": [{"name": "r", "rules": [{"models": ["m"], "backends": refs}]}]});
+        let (mut snapshot, _) = compile(
+            serde_json::from_value(document).unwrap(),
+            &Registry as &dyn Capabilities,
+        )
+        .unwrap();
+        snapshot.routes.remove(0).rules.remove(0)
+    }
+
+    #[test]
+    fn first_places_are_shared_out_by_weight() {
+        let rule = rule(&[(1, 0), (3, 0), (0, 0), (6, 0), (5, 1)]);
+        let mut first = [0u32; 5];
+        let mut second = [0u32; 5];
+        for draw in 0..20_000u64 {
+            let order = order(&rule, draw.wrapping_mul(0x2545_F491_4F6C_DD1D), |_| true);
+            assert_eq!(order.len(), 4, "all but the one of weight 0");
+            assert_eq!(order[3], 4, "a higher number comes last");
+            first[order[0]] += 1;
+            second[order[1]] += 1;
+        }
+        for (index, share) in [(0, 2_000), (1, 6_000), (2, 0), (3, 12_000), (4, 0)] {
+            assert!(
+                first[index].abs_diff(share) < 400,
+                "{index}: {} of {share}",
+                first[index]
+            );
+        }
+        // 1 is second with probability 0.1 * 3/9 + 0.6 * 3/4.
+        assert!(second[1].abs_diff(9_667) < 400, "{}", second[1]);
+    }
+
+    #[test]
+    fn those_that_cannot_serve_are_left_out() {
+        let rule = rule(&[(1, 0), (1, 0), (1, 1)]);
+        assert_eq!(order(&rule, 1, |index| index != 1), [0, 2]);
+        assert!(order(&rule, 1, |_| false).is_empty());
+    }
+
+    #[test]
+    fn wildcards_cover_labels_below_only() {
+        assert_eq!(host_specificity("*.example.com", "example.com"), None);
+        assert_eq!(host_specificity("*.example.com", "badexample.com"), None);
+        let wide = host_specificity("*.com", "a.b.example.com");
+        let narrow = host_specificity("*.example.com", "a.b.example.com");
+        let exact = host_specificity("a.b.example.com", "a.b.example.com");
+        assert!(wide.is_some() && wide < narrow && narrow < exact);
+    }
+}
