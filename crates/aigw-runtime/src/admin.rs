@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::live::Gateway;
 use crate::telemetry::Telemetry;
@@ -56,7 +56,11 @@ async fn metrics(State(admin): State<Admin>) -> Response {
 
 async fn config(State(admin): State<Admin>) -> Response {
     let live = admin.gateway.load();
-    match serde_json::to_string_pretty(&live.snapshot.document) {
+    let shown = serde_json::to_value(&live.snapshot.document).and_then(|mut document| {
+        redact(&mut document);
+        serde_json::to_string_pretty(&document)
+    });
+    match shown {
         Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text + "\n").into_response(),
         Err(error) => (
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -66,7 +70,61 @@ async fn config(State(admin): State<Admin>) -> Response {
     }
 }
 
+/// Secrets redact themselves; values of edits are the operator's own text, and some of them are keys too.
+fn redact(value: &mut Value) {
+    let named = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        [
+            "auth",
+            "key",
+            "token",
+            "secret",
+            "cookie",
+            "password",
+            "credential",
+        ]
+        .iter()
+        .any(|word| name.contains(word))
+    };
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(redact),
+        Value::Object(members) => {
+            let is_secret = ["name", "path"]
+                .iter()
+                .filter_map(|member| members.get(*member)?.as_str())
+                .any(named);
+            for (name, member) in members.iter_mut() {
+                if name == "value" && is_secret && member.is_string() {
+                    *member = Value::from("[redacted]");
+                } else {
+                    redact(member);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 async fn version(State(admin): State<Admin>) -> Response {
     let live = admin.gateway.load();
     axum::Json(json!({"version": env!("CARGO_PKG_VERSION"), "config": live.snapshot.version})).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_in_edits_are_not_shown() {
+        let mut document = json!({"backends": [{
+            "headerMutation": {"set": [{"name": "X-Api-Key", "value": "sk-1"}, {"name": "x-team", "value": "red"}]},
+            "bodyMutation": {"set": [{"path": "auth_token", "value": "\"sk-2\""}]}
+        }]});
+        redact(&mut document);
+        let text = document.to_string();
+        assert!(
+            !text.contains("sk-") && text.contains("red\"") && text.contains("[redacted]"),
+            "{text}"
+        );
+    }
 }

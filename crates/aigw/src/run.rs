@@ -4,10 +4,11 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aigw_mock::Options;
 use aigw_proxy::{Proxies, Server, Upstreams};
-use aigw_runtime::{Gateway, LogFormat, Telemetry, Watcher};
+use aigw_runtime::{Gateway, Live, LogFormat, Telemetry, Watcher};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tracing::{error, info, warn};
@@ -29,7 +30,10 @@ pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         .worker_threads(workers)
         .enable_all()
         .build()?;
-    runtime.block_on(serve(args))
+    let ended = runtime.block_on(serve(args));
+    // Whoever does not read the log holds up its writing, but not the end.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
 }
 
 async fn serve(args: RunArgs) -> Result<ExitCode, Failure> {
@@ -89,8 +93,8 @@ async fn serve(args: RunArgs) -> Result<ExitCode, Failure> {
         args.listen,
         watcher,
         &files,
-        Arc::clone(&gateway),
         &mut server,
+        Arc::clone(&gateway),
         Arc::clone(&telemetry),
     );
     tokio::select! {
@@ -102,7 +106,8 @@ async fn serve(args: RunArgs) -> Result<ExitCode, Failure> {
         args.drain_timeout
     );
     let whole = server.drain(args.drain_timeout).await;
-    telemetry.flush();
+    let last = tokio::task::spawn_blocking(move || telemetry.flush());
+    let _ = tokio::time::timeout(Duration::from_secs(1), last).await;
     if !whole {
         warn!("some requests were cut at the end of the drain timeout");
     }
@@ -126,8 +131,8 @@ async fn reload(
     listen: Option<String>,
     watcher: Option<Watcher>,
     files: &[std::path::PathBuf],
-    gateway: Arc<Gateway>,
     server: &mut Server,
+    gateway: Arc<Gateway>,
     telemetry: Arc<Telemetry>,
 ) {
     let Some(mut watcher) = watcher else {
@@ -144,20 +149,25 @@ async fn reload(
             Ok(ready) => {
                 report(&ready);
                 watcher.watch(&ready.files);
-                take_over(ready, &gateway, &telemetry);
-                if let Err(problem) = server.follow().await {
-                    error!("{problem}; the listeners stay as they were");
-                }
+                take_over(ready, server, &gateway, &telemetry).await;
             }
         }
     }
 }
 
-fn take_over(ready: Ready, gateway: &Gateway, telemetry: &Telemetry) {
+/// Serves the new configuration on its listeners, or goes on as before when one of them cannot be opened.
+async fn take_over(ready: Ready, server: &mut Server, gateway: &Gateway, telemetry: &Telemetry) {
     let version = ready.live.snapshot.version.clone();
+    let before = Live::clone(&gateway.load());
+    gateway.swap(ready.live);
+    if let Err(problem) = server.follow().await {
+        gateway.swap(before);
+        telemetry.metrics().reloaded(false);
+        error!("the changed configuration cannot be served; the last good one goes on: {problem}");
+        return;
+    }
     telemetry.metrics().reloaded(true);
     telemetry.metrics().serving(&version);
-    gateway.swap(ready.live);
     info!("configuration {version} is served");
 }
 
