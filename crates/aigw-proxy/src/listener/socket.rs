@@ -10,18 +10,22 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use crate::transport::Transport;
 
 /// How long a client may go on sending what nobody reads before the connection is cut.
-const LINGER: Duration = Duration::from_secs(2);
+const LINGER: Duration = Duration::from_secs(30);
+/// The connection is cut earlier when nothing comes for this long.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// The socket.
 pub(super) struct Socket {
     transport: Transport,
     unread: Arc<AtomicBool>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// When lingering ends whatever comes.
+    until: Option<Instant>,
 }
 
 impl Socket {
@@ -31,15 +35,18 @@ impl Socket {
             transport,
             unread,
             timer: None,
+            until: None,
         }
     }
 
     /// Closing a socket with unread bytes in it resets the connection, and the reset overtakes the answer at the client
     /// (RFC 9112 section 9.6): so read on for a while after our end is closed.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let until = *self.until.get_or_insert(now + LINGER);
         let timer = self
             .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(SILENCE)));
         if timer.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
@@ -49,6 +56,11 @@ impl Socket {
             let read = ready!(Pin::new(&mut self.transport).poll_read(cx, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 return Poll::Ready(());
+            }
+            if let Some(timer) = &mut self.timer {
+                timer.as_mut().reset(until.min(now + SILENCE));
+                // Polled so that it wakes this task at its new time.
+                let _ = timer.as_mut().poll(cx);
             }
         }
     }
