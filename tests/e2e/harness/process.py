@@ -128,6 +128,7 @@ class Gateway(Program):
         arguments: list[object] | None = None,
         env: dict[str, str] | None = None,
         name: str = "gateway",
+        listen: bool = True,
     ):
         directory.mkdir(parents=True, exist_ok=True)
         self.config_path = directory / "aigw.yaml"
@@ -135,8 +136,8 @@ class Gateway(Program):
         if config is not None:
             self.write(config)
             inputs = [self.config_path]
-        listen = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
-        super().__init__(name, directory, ["run", *inputs, *listen, *(arguments or [])], env)
+        places = [*(["--listen", "127.0.0.1:0"] if listen else []), "--admin", "127.0.0.1:0"]
+        super().__init__(name, directory, ["run", *inputs, *places, *(arguments or [])], env)
         self.url = f"http://{self.addresses['gateway']}"
         self.admin = f"http://{self.addresses['admin']}"
 
