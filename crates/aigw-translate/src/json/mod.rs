@@ -1,8 +1,10 @@
 //! Reads members and edits spans of JSON bytes without a full parse.
 
+mod edges;
 mod patch;
 mod peek;
 mod scan;
 
+pub use edges::{back, front};
 pub use patch::{Edit, literal, patch, patch_peeked, quote};
 pub use peek::{Member, PeekError, Peeked, Value, peek};

@@ -3,17 +3,34 @@
 //! Most frames are settled by a search for a few words; only those that tell something are read.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use serde_json::Value;
 
 use super::chunk::Chunk;
 use super::error::{decode_error, read_error, stream_status};
 use super::usage;
 use crate::dialect::{FrameRole, Observation};
-use crate::json::peek;
+use crate::json::{self, peek};
 
-/// Looks at a whole answer. Its members are found without reading the text that the model wrote.
+/// Looks at a whole answer. What vendors write before and after the model's text is found without reading that; an answer in
+/// another order is walked.
 pub(super) fn observe_body(body: &[u8], observation: &mut Observation) {
+    let front = json::front(body, ["id", "model"], "choices");
+    if let (Some([Some(id), Some(model)]), Some(usage)) = (front, json::back(body, "\"usage\"")) {
+        identify(
+            id.string(body).as_deref(),
+            model.string(body).as_deref(),
+            observation,
+        );
+        note(usage, body, observation);
+    } else {
+        walk_body(body, observation);
+    }
+}
+
+fn walk_body(body: &[u8], observation: &mut Observation) {
     let Ok(found) = peek(body, ["id", "model", "usage", "choices"]) else {
         return;
     };
@@ -22,11 +39,14 @@ pub(super) fn observe_body(body: &[u8], observation: &mut Observation) {
         found.string(body, "model").as_deref(),
         observation,
     );
-    let usage = found.member("usage").map(|member| member.raw(body));
-    if let Some(usage) = usage.and_then(|raw| serde_json::from_str::<Value>(raw).ok()) {
+    let raw = |name| found.member(name).map_or("", |member| member.raw(body));
+    note(raw("usage"), raw("choices").as_bytes(), observation);
+}
+
+fn note(usage: &str, choices: &[u8], observation: &mut Observation) {
+    if let Ok(usage) = serde_json::from_str::<Value>(usage) {
         observation.usage.merge(&usage::read(&usage));
     }
-    let choices = found.member("choices").map_or("", |member| member.raw(body));
     if let Some(word) = last_finish_reason(choices) {
         observation.finish = Some(word);
     }
@@ -34,15 +54,14 @@ pub(super) fn observe_body(body: &[u8], observation: &mut Observation) {
 }
 
 /// The last `finish_reason` with a text. As in [`has_value`], a name in quotes is found only where it is a name.
-fn last_finish_reason(choices: &str) -> Option<String> {
-    const NAME: &str = "\"finish_reason\"";
-    memchr::memmem::rfind_iter(choices.as_bytes(), NAME.as_bytes()).find_map(|at| {
+fn last_finish_reason(choices: &[u8]) -> Option<String> {
+    const NAME: &[u8] = b"\"finish_reason\"";
+    memchr::memmem::rfind_iter(choices, NAME).find_map(|at| {
         let rest = choices
             .get(at + NAME.len()..)?
-            .trim_start()
-            .strip_prefix(':')?
-            .trim_start();
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Cow<'_, str>>();
+            .trim_ascii_start()
+            .strip_prefix(b":")?;
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Cow<'_, str>>();
         values.next()?.ok().map(Cow::into_owned)
     })
 }
@@ -56,17 +75,26 @@ fn identify(id: Option<&str>, model: Option<&str>, observation: &mut Observation
     }
 }
 
+/// Searches are made once: there are many frames, and frames are short.
+type Names<const N: usize> = LazyLock<[Finder<'static>; N]>;
+
 /// Members whose value is something the model said.
-const CONTENT: [&[u8]; 8] = [
-    b"\"content\"",
-    b"\"reasoning_content\"",
-    b"\"reasoning\"",
-    b"\"tool_calls\"",
-    b"\"refusal\"",
-    b"\"thinking_blocks\"",
-    b"\"function_call\"",
-    b"\"audio\"",
-];
+static CONTENT: Names<8> = LazyLock::new(|| {
+    [
+        "\"content\"",
+        "\"reasoning_content\"",
+        "\"reasoning\"",
+        "\"tool_calls\"",
+        "\"refusal\"",
+        "\"thinking_blocks\"",
+        "\"function_call\"",
+        "\"audio\"",
+    ]
+    .map(Finder::new)
+});
+
+/// Members that tell something about the answer.
+static TELLING: Names<3> = LazyLock::new(|| ["\"usage\"", "\"finish_reason\"", "\"error\""].map(Finder::new));
 
 /// Looks at one frame. A stream is complete with `[DONE]`, or, for servers that do not send it, once a choice has said why it ended
 /// and no other choice goes on.
@@ -80,13 +108,11 @@ pub(super) fn observe_frame(event: Option<&str>, data: &[u8], observation: &mut 
     let tells = new
         || event == Some("error")
         || data.starts_with(b"[")
-        || [b"\"usage\"".as_slice(), b"\"finish_reason\"", b"\"error\""]
-            .into_iter()
-            .any(|name| has_value(data, name));
+        || TELLING.iter().any(|name| has_value(data, name));
     if tells {
         return read(event, data, observation);
     }
-    if CONTENT.into_iter().any(|name| has_value(data, name)) {
+    if CONTENT.iter().any(|name| has_value(data, name)) {
         observation.complete = false;
         return FrameRole::Content;
     }
@@ -95,9 +121,12 @@ pub(super) fn observe_frame(event: Option<&str>, data: &[u8], observation: &mut 
 
 /// True when the member occurs with a value that is neither null nor empty. In a text the quotes would be escaped, so that a
 /// name in quotes is found only where it is a name (or the whole of a text).
-fn has_value(data: &[u8], name: &[u8]) -> bool {
-    memchr::memmem::find_iter(data, name).any(|at| {
-        let rest = data.get(at + name.len()..).unwrap_or_default().trim_ascii_start();
+fn has_value(data: &[u8], name: &Finder<'_>) -> bool {
+    name.find_iter(data).any(|at| {
+        let rest = data
+            .get(at + name.needle().len()..)
+            .unwrap_or_default()
+            .trim_ascii_start();
         let Some(value) = rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start) else {
             return false;
         };
@@ -130,7 +159,7 @@ fn read(event: Option<&str>, data: &[u8], observation: &mut Observation) -> Fram
             FrameRole::Other
         };
     }
-    let content = CONTENT.into_iter().any(|name| has_value(data, name));
+    let content = CONTENT.iter().any(|name| has_value(data, name));
     let mut finished = false;
     for choice in choices {
         if let Some(word) = choice.finish_reason.into_text() {

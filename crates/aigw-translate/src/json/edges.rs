@@ -1,0 +1,130 @@
+//! Finds top-level members at both ends of a large object without reading its middle. For text that is only looked at: what
+//! is not read is not checked.
+
+use memchr::memmem;
+
+use super::peek::Member;
+use super::scan::Scanner;
+
+/// How far from its end a member is looked for.
+const BACK: usize = 4 * 1024;
+
+/// The members called `names` that stand before the member called `until`, or anywhere when there is none. `None` when what
+/// was read is no part of an object. Names with escapes are not recognised.
+pub fn front<const N: usize>(bytes: &[u8], names: [&str; N], until: &str) -> Option<[Option<Member>; N]> {
+    let mut scanner = Scanner::new(bytes);
+    if scanner.token() != b'{' {
+        return None;
+    }
+    scanner.bump();
+    let mut found = [None; N];
+    for ordinal in 0.. {
+        scanner.token();
+        let start = scanner.at();
+        let (name, member) = member(bytes, &mut scanner, start, ordinal, until)?;
+        let Some(member) = member else { return Some(found) };
+        let slot = names.iter().position(|wanted| wanted.as_bytes() == name);
+        if let Some(slot) = slot.and_then(|index| found.get_mut(index)) {
+            *slot = Some(member);
+        }
+        if scanner.next_or(b'}').ok()? {
+            break;
+        }
+    }
+    Some(found)
+}
+
+/// One member; only its name when that is `until`.
+fn member<'a>(
+    bytes: &'a [u8],
+    scanner: &mut Scanner<'_>,
+    start: usize,
+    ordinal: usize,
+    until: &str,
+) -> Option<(&'a [u8], Option<Member>)> {
+    let (from, to, _) = scanner.name().ok()?;
+    let name = bytes.get(from..to)?;
+    if name == until.as_bytes() {
+        return Some((name, None));
+    }
+    scanner.token();
+    let value = scanner.at();
+    scanner.value(1).ok()?;
+    let end = scanner.at();
+    let member = Member {
+        start,
+        value,
+        end,
+        ordinal,
+    };
+    Some((name, Some(member)))
+}
+
+/// The value of the last top-level member called `name`, which is given in its quotes, when it stands near the end.
+pub fn back<'a>(bytes: &'a [u8], name: &str) -> Option<&'a str> {
+    let near = bytes.len().saturating_sub(BACK);
+    let at = near + memmem::rfind(bytes.get(near..)?, name.as_bytes())?;
+    // Within a text the quotes would be escaped, so this is a name (or a whole text, which no colon follows).
+    let mut scanner = Scanner::new(bytes.get(at..)?);
+    let (_, value) = member(bytes.get(at..)?, &mut scanner, 0, 0, "")?;
+    let value = value?;
+    // Whole members, one closing brace and nothing more: the object that ends here is the outermost.
+    while !scanner.next_or(b'}').ok()? {
+        scanner.name().ok()?;
+        scanner.value(1).ok()?;
+    }
+    let ended = scanner.token() == 0 && at + scanner.at() == bytes.len();
+    let raw = bytes.get(at..)?.get(value.span())?;
+    std::str::from_utf8(raw).ok().filter(|_| ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(bytes: &str) -> Option<[Option<String>; 2]> {
+        let found = front(bytes.as_bytes(), ["id", "model"], "choices")?;
+        Some(found.map(|member| member.map(|member| member.raw(bytes.as_bytes()).to_owned())))
+    }
+
+    #[test]
+    fn front_stops_before_the_middle() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            texts(r#" {"id" : "a","model":{"x":[1]},"choices":broken"#),
+            Some([some("\"a\""), some("{\"x\":[1]}")])
+        );
+        assert_eq!(
+            texts(r#"{"x":{"id":"inner"},"choices":[],"model":"m"}"#),
+            Some([None, None])
+        );
+        assert_eq!(texts(r#"{"model":"m","id":1}"#), Some([some("1"), some("\"m\"")]));
+        for bad in ["", "[]", "{", r#"{"id":"#, r#"{"id":1 "model":2}"#, "{}"] {
+            assert_eq!(texts(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn back_is_outermost_or_nothing() {
+        let back = |text: &'static str| back(text.as_bytes(), "\"usage\"");
+        assert_eq!(
+            back(r#"…,"usage":{"a":[1]},"x":{"y":"}"} }  "#),
+            Some(r#"{"a":[1]}"#)
+        );
+        assert_eq!(back(r#"{"usage":1}"#), Some("1"));
+        assert_eq!(back(r#"{"usage":1,"usage":2}"#), Some("2"));
+        // Not the outermost, not complete, not a name, not there.
+        assert_eq!(back(r#"{"usage":1,"x":{"usage":2}}"#), None);
+        assert_eq!(back(r#"{"x":{"usage":2}}"#), None);
+        assert_eq!(back(r#"{"usage":1"#), None);
+        assert_eq!(back(r#"{"x":"usage"}"#), None);
+        assert_eq!(back(r#"{"x":" \"usage\":1}"}"#), None);
+        assert_eq!(back("{}"), None);
+    }
+
+    #[test]
+    fn back_looks_only_near_the_end() {
+        let far = format!(r#"{{"usage":1,"x":"{}"}}"#, "a".repeat(BACK));
+        assert_eq!(back(far.as_bytes(), "\"usage\""), None);
+    }
+}
