@@ -11,9 +11,9 @@ use crate::document::{Auth, CredentialSpec, ModelMatch, SecretSource};
 /// What stands in place of inline secrets wherever a document is shown.
 const REDACTED: &str = "[redacted]";
 
-/// `auth` as it is written.
+/// `auth` as it is written: an object, or its `type` alone (`auth: passthrough`).
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub(crate) struct AuthForm {
     #[serde(rename = "type")]
     kind: AuthType,
@@ -31,6 +31,41 @@ enum AuthType {
     ApiKey,
     Bearer,
     Header,
+}
+
+impl Serialize for AuthForm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AuthForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = AuthForm;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`none`, `passthrough` or an object with `type`")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<AuthForm, E> {
+                let kind = AuthType::deserialize(de::value::StrDeserializer::new(word))?;
+                Ok(AuthForm {
+                    kind,
+                    name: None,
+                    credential: None,
+                })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AuthForm, A::Error> {
+                AuthForm::deserialize(de::value::MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
 }
 
 impl TryFrom<AuthForm> for Auth {
@@ -267,5 +302,22 @@ mod tests {
         assert_eq!(read(r#"{"prefix":"a"}"#), Ok(prefix));
         assert_eq!(read(r#""a*""#), Ok(ModelMatch::Text("a*".into())));
         assert!(read::<ModelMatch>(r#"{"prefix":"a","regex":"b"}"#).is_err());
+    }
+
+    #[test]
+    fn auth_is_a_word_or_an_object() {
+        let read = read::<Auth>;
+        assert_eq!(read("\"passthrough\""), Ok(Auth::Passthrough));
+        assert_eq!(read("\"none\""), Ok(Auth::None));
+        assert_eq!(read("{\"type\":\"passthrough\"}"), Ok(Auth::Passthrough));
+        let named = Auth::Bearer {
+            credential: Some("a".to_owned()),
+        };
+        assert_eq!(read("{\"type\":\"bearer\",\"credential\":\"a\"}"), Ok(named));
+        assert!(read("\"sometimes\"").is_err_and(|error| error.contains("passthrough")));
+        assert_eq!(
+            serde_json::to_string(&Auth::Passthrough).unwrap(),
+            "{\"type\":\"passthrough\"}"
+        );
     }
 }
