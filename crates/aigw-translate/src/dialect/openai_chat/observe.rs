@@ -44,9 +44,7 @@ fn walk_body(body: &[u8], observation: &mut Observation) {
 }
 
 fn note(usage: &str, choices: &[u8], observation: &mut Observation) {
-    if let Ok(usage) = serde_json::from_str::<Value>(usage) {
-        observation.usage.merge(&usage::read(&usage));
-    }
+    observation.usage.merge(&usage::read_text(usage));
     if let Some(word) = last_finish_reason(choices) {
         observation.finish = Some(word);
     }

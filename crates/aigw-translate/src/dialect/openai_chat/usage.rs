@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::fields::whole;
 use super::write::Object;
 use crate::ir::Usage;
+use crate::json::{Peeked, peek};
 
 const INPUT_DETAILS: &str = "prompt_tokens_details";
 const OUTPUT_DETAILS: &str = "completion_tokens_details";
@@ -22,30 +23,102 @@ const OUTPUT: &[&str] = &[
     "rejected_prediction_tokens",
 ];
 
+/// Where a count stands.
+#[derive(Clone, Copy)]
+enum Group {
+    Top,
+    Input,
+    Output,
+    Writes,
+}
+
 /// Reads the counts.
 pub(super) fn read(usage: &Value) -> Usage {
-    let count = |object: Option<&Value>, name: &str| match object?.get(name)? {
-        Value::Number(number) => whole(number),
-        _ => None,
-    };
-    let top = Some(usage);
     let input = usage.get(INPUT_DETAILS);
     let output = usage.get(OUTPUT_DETAILS);
     let writes = input.and_then(|input| input.get(WRITE_DETAILS));
+    counts(|group, name| {
+        let object = match group {
+            Group::Top => Some(usage),
+            Group::Input => input,
+            Group::Output => output,
+            Group::Writes => writes,
+        };
+        match object?.get(name)? {
+            Value::Number(number) => whole(number),
+            _ => None,
+        }
+    })
+}
+
+/// Reads the counts from text, of which nothing else is wanted.
+pub(super) fn read_text(usage: &str) -> Usage {
+    // What `peek` refuses (a count that occurs twice) is still read.
+    let read_whole = || serde_json::from_str(usage).map_or_else(|_| Usage::default(), |usage| read(&usage));
+    peek_counts(usage).unwrap_or_else(read_whole)
+}
+
+fn peek_counts(usage: &str) -> Option<Usage> {
+    let [hits, input, output] = ["prompt_cache_hit_tokens", INPUT_DETAILS, OUTPUT_DETAILS];
+    let [prompt, completion, total] = ["prompt_tokens", "completion_tokens", "total_tokens"];
+    let top = peek(usage.as_bytes(), [prompt, completion, total, hits, input, output]).ok()?;
+    let object = |name| top.member(name).map_or("", |member| member.raw(usage.as_bytes()));
+    let (input, output) = (object(input), object(output));
+    let [cached, audio, written, wrote] = [
+        "cached_tokens",
+        "audio_tokens",
+        "cache_creation_input_tokens",
+        "cache_write_tokens",
+    ];
+    let inputs = inner(input, [cached, audio, written, wrote, WRITE_DETAILS])?;
+    let outputs = inner(
+        output,
+        [
+            "reasoning_tokens",
+            audio,
+            "accepted_prediction_tokens",
+            "rejected_prediction_tokens",
+        ],
+    )?;
+    let writes = inputs.as_ref().and_then(|inputs| inputs.member(WRITE_DETAILS));
+    let writes = writes.map_or("", |member| member.raw(input.as_bytes()));
+    let by_age = inner(writes, ["ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"])?;
+    Some(counts(|group, name| {
+        let raw = match group {
+            Group::Top => top.member(name)?.raw(usage.as_bytes()),
+            Group::Input => inputs.as_ref()?.member(name)?.raw(input.as_bytes()),
+            Group::Output => outputs.as_ref()?.member(name)?.raw(output.as_bytes()),
+            Group::Writes => by_age.as_ref()?.member(name)?.raw(writes.as_bytes()),
+        };
+        whole(&serde_json::from_str(raw).ok()?)
+    }))
+}
+
+/// `None` when `text` is refused; `Some(None)` when it is no object.
+fn inner<'n, const N: usize>(text: &str, names: [&'n str; N]) -> Option<Option<Peeked<'n, N>>> {
+    if text.starts_with('{') {
+        peek(text.as_bytes(), names).ok().map(Some)
+    } else {
+        Some(None)
+    }
+}
+
+fn counts(count: impl Fn(Group, &str) -> Option<u64>) -> Usage {
+    use Group::{Input, Output, Top, Writes};
     Usage {
-        input: count(top, "prompt_tokens"),
-        output: count(top, "completion_tokens"),
-        total: count(top, "total_tokens"),
-        cache_read: count(input, "cached_tokens").or_else(|| count(top, "prompt_cache_hit_tokens")),
-        cache_write: count(input, "cache_creation_input_tokens")
-            .or_else(|| count(input, "cache_write_tokens")),
-        cache_write_5m: count(writes, "ephemeral_5m_input_tokens"),
-        cache_write_1h: count(writes, "ephemeral_1h_input_tokens"),
-        reasoning: count(output, "reasoning_tokens"),
-        audio_input: count(input, "audio_tokens"),
-        audio_output: count(output, "audio_tokens"),
-        accepted_prediction: count(output, "accepted_prediction_tokens"),
-        rejected_prediction: count(output, "rejected_prediction_tokens"),
+        input: count(Top, "prompt_tokens"),
+        output: count(Top, "completion_tokens"),
+        total: count(Top, "total_tokens"),
+        cache_read: count(Input, "cached_tokens").or_else(|| count(Top, "prompt_cache_hit_tokens")),
+        cache_write: count(Input, "cache_creation_input_tokens")
+            .or_else(|| count(Input, "cache_write_tokens")),
+        cache_write_5m: count(Writes, "ephemeral_5m_input_tokens"),
+        cache_write_1h: count(Writes, "ephemeral_1h_input_tokens"),
+        reasoning: count(Output, "reasoning_tokens"),
+        audio_input: count(Input, "audio_tokens"),
+        audio_output: count(Output, "audio_tokens"),
+        accepted_prediction: count(Output, "accepted_prediction_tokens"),
+        rejected_prediction: count(Output, "rejected_prediction_tokens"),
     }
 }
 
@@ -130,4 +203,40 @@ fn details(
             object.members(rest);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_value_tell_the_same() {
+        let all = r#"{"prompt_tokens":1,"completion_tokens":2.0,"total_tokens":3,"prompt_tokens_details":{"cached_tokens":4,
+            "audio_tokens":5,"cache_write_tokens":6,"cache_creation_token_details":{"ephemeral_5m_input_tokens":7,
+            "ephemeral_1h_input_tokens":8}},"completion_tokens_details":{"reasoning_tokens":9,"audio_tokens":10,
+            "accepted_prediction_tokens":11,"rejected_prediction_tokens":12},"cost":{"x":[1]}}"#;
+        let full = read_text(all);
+        assert_eq!(
+            (full.input, full.output, full.cache_write_1h),
+            (Some(1), Some(2), Some(8))
+        );
+        assert_eq!(
+            (full.audio_output, full.rejected_prediction),
+            (Some(10), Some(12))
+        );
+        let odd = [
+            r#"{"prompt_tokens":1,"prompt_tokens":2,"prompt_tokens_details":null}"#,
+            r#"{"prompt_tokens":"1","completion_tokens":-1,"total_tokens":1.5,"prompt_cache_hit_tokens":3}"#,
+            r#"{"prompt_tokens_details":{"cached_tokens":1,"cached_tokens":2}}"#,
+            r#"{"prompt_tokens_details":[{"cached_tokens":1}],"completion_tokens_details":{}}"#,
+            "null",
+            "7",
+            "{}",
+        ];
+        for text in odd.into_iter().chain([all]) {
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(read_text(text), read(&value), "{text}");
+        }
+        assert_eq!(read_text(""), Usage::default());
+    }
 }
