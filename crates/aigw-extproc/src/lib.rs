@@ -1,1 +1,3 @@
 //! The Envoy host: the external processor that carries events between Envoy and the engine, and the xDS server that programs that Envoy.
+
+pub mod names;

@@ -1,0 +1,70 @@
+//! Names that the Envoy configuration and the external processor must agree on.
+
+use aigw_config::Endpoint;
+use sha2::{Digest, Sha256};
+
+/// Request header that names the cluster of an attempt: set by the external processor, read by the catch-all route, removed from
+/// what clients send before anything reads it and from what goes upstream.
+pub const CLUSTER_HEADER: &str = "x-aigw-cluster";
+
+/// Request header with the id of an exchange that the native host of this process goes on with.
+pub const EXCHANGE_HEADER: &str = "x-aigw-exchange";
+
+/// Response header that Envoy adds to its own local replies: its response flags (`UF`, `UT`, `NC`, …). Removed from what upstreams
+/// send.
+pub const LOCAL_REPLY_HEADER: &str = "x-aigw-envoy";
+
+/// gRPC metadata of an external-processor stream: the name of the listener it serves.
+pub const LISTENER_METADATA: &str = "x-aigw-listener";
+
+/// The cluster of the native host in this process that resumes exchanges.
+pub const LOCAL_CLUSTER: &str = "aigw-local";
+
+/// The cluster of the external processor and of xDS.
+pub const PROCESSOR_CLUSTER: &str = "aigw-extproc";
+
+/// Namespace of the dynamic metadata, as in the reference.
+pub const METADATA_NAMESPACE: &str = "io.envoy.ai_gateway";
+
+/// Name of the cluster of an endpoint: readable, and equal only for endpoints that are equal in everything.
+pub fn cluster(endpoint: &Endpoint) -> String {
+    let mut hash = Sha256::new();
+    for part in [
+        if endpoint.https { "https" } else { "http" },
+        &endpoint.host,
+        &endpoint.port.to_string(),
+        &endpoint.authority,
+        endpoint.ca.as_deref().unwrap_or_default(),
+        endpoint.server_name.as_deref().unwrap_or_default(),
+    ] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("aigw/{}:{}/{short}", endpoint.host, endpoint.port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(host: &str, ca: Option<&str>) -> Endpoint {
+        Endpoint {
+            https: true,
+            host: host.to_owned(),
+            port: 443,
+            authority: host.to_owned(),
+            ca: ca.map(str::to_owned),
+            server_name: None,
+        }
+    }
+
+    #[test]
+    fn endpoints_that_differ_have_clusters_that_differ() {
+        let plain = cluster(&endpoint("api.openai.com", None));
+        assert!(plain.starts_with("aigw/api.openai.com:443/"), "{plain}");
+        assert_ne!(plain, cluster(&endpoint("api.openai.com", Some("/etc/ca.pem"))));
+        assert_eq!(plain, cluster(&endpoint("api.openai.com", None)));
+    }
+}
