@@ -74,6 +74,14 @@ impl Plan {
         self.attempts += 1;
     }
 
+    /// True when some failure of the attempt that is going on would be followed by another attempt, besides a connection that is
+    /// tried once more.
+    pub(crate) fn has_more(&self) -> bool {
+        self.retries
+            && self.attempts < self.limit
+            && (self.tries_here < self.per_backend || self.position + 1 < self.order.len())
+    }
+
     /// What follows the failure of the attempt that is going on; changes nothing, so that it can be asked before.
     pub(crate) fn peek(&self, setback: Setback) -> Next {
         if !self.retries && setback != Setback::NotTried {

@@ -101,7 +101,6 @@ impl Exchange {
         let record = self.record.as_ref();
         let model = record.and_then(|record| record.model.clone());
         let stream = record.is_some_and(|record| record.stream);
-        let stream_usage = self.inbound.as_ref().is_some_and(|inbound| inbound.wants_usage());
         let Some(current) = self.current.as_mut() else {
             return;
         };
@@ -112,7 +111,7 @@ impl Exchange {
                 model: model.as_deref().unwrap_or_default().to_owned(),
                 id: format!("{:012x}{:016x}", inputs.wall, inputs.entropy),
                 created: self.created,
-                stream_usage,
+                stream_usage: current.wants_usage,
             },
         };
         let answer = Answer::new(AnswerInputs {

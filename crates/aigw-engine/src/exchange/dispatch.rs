@@ -261,6 +261,7 @@ impl Exchange {
             started: inputs.now,
             translated: prepared.translated,
             forced_usage: prepared.forced_usage,
+            wants_usage: self.inbound.as_ref().is_some_and(Inbound::wants_usage),
             request_losses: prepared.losses,
             dropped: prepared.dropped,
             answer: None,

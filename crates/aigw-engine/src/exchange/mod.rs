@@ -94,6 +94,8 @@ struct Current {
     started: Instant,
     translated: bool,
     forced_usage: bool,
+    /// The client itself asked for usage in its stream.
+    wants_usage: bool,
     request_losses: u32,
     dropped: Option<String>,
     answer: Option<Box<Answer>>,
@@ -186,6 +188,23 @@ impl Exchange {
     /// True once the record was made.
     pub fn is_done(&self) -> bool {
         matches!(self.phase, Phase::Done)
+    }
+
+    /// The client asked for a stream.
+    pub fn is_stream(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.stream)
+    }
+
+    /// Another attempt could follow a failure of the one that was asked for last.
+    pub fn may_retry(&self) -> bool {
+        self.plan.as_ref().is_some_and(Plan::has_more)
+    }
+
+    /// The host has given the request away: no other attempt can be made, and what was kept for one is dropped.
+    pub fn commit(&mut self) {
+        self.plan = None;
+        self.inbound = None;
+        self.permits.body = None;
     }
 
     fn is_current(&self, attempt: u32) -> bool {
