@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use crate::case;
+use crate::envoy_bars;
+use crate::kind::{Group, Kind};
 use crate::payload::EVENTS;
 use crate::run::{Cell, FirstToken, Run};
 use crate::statistics::{Spread, ratio};
-use crate::subject::Kind;
 
 /// One requirement and what was measured of it.
 #[derive(Debug, Clone, Serialize)]
@@ -17,7 +18,9 @@ pub struct Bar {
     pub unit: &'static str,
     /// The measured median and its spread over rounds; `None` where it was not measured.
     pub measured: Option<Spread>,
-    /// The median may be at most this.
+    /// On which side of the limit the median has to be.
+    pub bound: Bound,
+    /// The median may be at most, or has to be at least, this.
     pub limit: f64,
     /// What it should be.
     pub aim: Option<f64>,
@@ -25,21 +28,65 @@ pub struct Bar {
     pub pass: Option<bool>,
 }
 
+/// On which side of a limit something has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    /// Not above it.
+    AtMost,
+    /// Not below it.
+    AtLeast,
+}
+
 impl Bar {
-    fn new(what: String, unit: &'static str, measured: Option<Spread>, limit: f64, aim: Option<f64>) -> Self {
+    /// At most `limit`.
+    pub fn new(
+        what: String,
+        unit: &'static str,
+        measured: Option<Spread>,
+        limit: f64,
+        aim: Option<f64>,
+    ) -> Self {
         Self {
             what,
             unit,
             measured,
+            bound: Bound::AtMost,
             limit,
             aim,
             pass: measured.map(|spread| spread.median <= limit),
         }
     }
+
+    /// At least `limit`.
+    pub fn at_least(
+        what: String,
+        unit: &'static str,
+        measured: Option<Spread>,
+        limit: f64,
+        aim: Option<f64>,
+    ) -> Self {
+        Self {
+            bound: Bound::AtLeast,
+            pass: measured.map(|spread| spread.median >= limit),
+            ..Self::new(what, unit, measured, limit, aim)
+        }
+    }
 }
 
-/// Judges a run.
-pub fn judge(run: &Run) -> Vec<Bar> {
+/// Judges a run of these groups.
+pub fn judge(run: &Run, groups: &[Group]) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    if groups.contains(&Group::Native) {
+        bars.extend(native(run));
+    }
+    if groups.contains(&Group::Envoy) {
+        bars.extend(envoy_bars::judge(run));
+    }
+    bars
+}
+
+fn native(run: &Run) -> Vec<Bar> {
     let mut bars = Vec::new();
     for name in [case::CHAT_1K, case::CHAT_16K, case::SSE] {
         let measured = cpu_ratio(run, name, Kind::Aigw, Kind::Forward);
@@ -126,7 +173,8 @@ pub fn first_token_added(
     Spread::over(of(subject).filter_map(added))
 }
 
-fn pairs<'a>(
+/// The slices of one subject, each with that of another one in the same round.
+pub fn pairs<'a>(
     run: &'a Run,
     case: &'a str,
     subject: Kind,
@@ -144,10 +192,11 @@ fn pairs<'a>(
 mod tests {
     use super::{event_cost, first_token_added, judge};
     use crate::case;
+    use crate::kind::{Group, Kind};
     use crate::run::{Cell, FirstToken, Footprint, Machine, Run};
     use crate::settings::Settings;
     use crate::statistics::Spread;
-    use crate::subject::Kind;
+    use crate::subject::Part;
 
     fn cell(case: &'static str, subject: Kind, round: u32, cpu_us: f64) -> Cell {
         Cell {
@@ -159,6 +208,8 @@ mod tests {
             p50_us: 1.0,
             p99_us: 1.0,
             cpu_us: Some(cpu_us),
+            envoy_cpu_us: None,
+            server_cpu_us: Some(cpu_us),
         }
     }
 
@@ -193,6 +244,7 @@ mod tests {
             ],
             memory: vec![Footprint {
                 subject: Kind::Aigw,
+                part: Part::Server,
                 idle_kib: 21 * 1024,
                 peak_kib: 0,
             }],
@@ -200,7 +252,7 @@ mod tests {
     }
 
     fn verdict(run: &Run, what: &str) -> (Option<f64>, Option<bool>) {
-        let bars = judge(run);
+        let bars = judge(run, &[Group::Native]);
         let bar = bars.iter().find(|bar| bar.what == what).unwrap();
         (bar.measured.map(|spread| spread.median), bar.pass)
     }

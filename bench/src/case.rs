@@ -38,6 +38,13 @@ pub struct Case {
     pub gateway: Call,
 }
 
+impl Case {
+    /// Whether subjects behind an Envoy are measured in it.
+    pub fn with_envoy(&self) -> bool {
+        WITH_ENVOY.contains(&self.name)
+    }
+}
+
 /// Pass-through, 1 KiB.
 pub const CHAT_1K: &str = "chat-1k";
 /// Pass-through, 16 KiB.
@@ -60,6 +67,9 @@ pub const FIRST_TOKEN_TRANSLATED: &str = "first-token-translated";
 pub const FIRST_TOKEN_RESTED: &str = "first-token-rested";
 /// Time to first token, translated, on a machine that rests between tokens.
 pub const FIRST_TOKEN_RESTED_TRANSLATED: &str = "first-token-rested-translated";
+
+/// The cases that subjects behind an Envoy are measured in: a pass-through, a translation and a stream.
+const WITH_ENVOY: [&str; 4] = [CHAT_1K, CHAT_16K, CHAT_TRANSLATED, SSE];
 
 /// The cases of which throughput, latency and CPU time are measured, in the order they are run.
 pub fn all() -> Vec<Case> {

@@ -3,10 +3,16 @@
 pub mod bars;
 pub mod baseline;
 pub mod case;
+pub mod envoy;
+pub mod envoy_bars;
+pub mod envoy_config;
+pub mod envoy_report;
 pub mod expect;
 pub mod failure;
+pub mod kind;
 pub mod load;
 pub mod payload;
+pub mod process;
 pub mod procfs;
 pub mod report;
 pub mod rounds;

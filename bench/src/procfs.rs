@@ -32,6 +32,28 @@ pub fn memory(pid: u32) -> Result<Memory, Failure> {
     memory_fields(&status).ok_or_else(|| unreadable(pid, "status"))
 }
 
+/// Name of a process, of which the kernel keeps 15 bytes; `None` where there is no such process.
+pub fn name(pid: u32) -> Option<String> {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+/// A process of that name that another one has started.
+pub fn child_named(parent: u32, wanted: &str) -> Result<Option<u32>, Failure> {
+    let entries = std::fs::read_dir("/proc").map_err(Failure::system("/proc"))?;
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    // One that ends while this looks is not the one.
+    let is_child = |pid: &u32| read(*pid, "stat").is_ok_and(|stat| parent_of(&stat) == Some(parent));
+    let mut children = pids.filter(is_child);
+    Ok(children.find(|pid| name(*pid).is_some_and(|name| name == wanted)))
+}
+
+/// Field 4.
+fn parent_of(stat: &str) -> Option<u32> {
+    let (_, after_command) = stat.rsplit_once(')')?;
+    after_command.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 fn read(pid: u32, file: &str) -> Result<String, Failure> {
     let path = format!("/proc/{pid}/{file}");
     std::fs::read_to_string(&path).map_err(Failure::system(path))
@@ -68,7 +90,7 @@ fn memory_fields(status: &str) -> Option<Memory> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Memory, cpu_ticks, memory, memory_fields};
+    use super::{Memory, child_named, cpu_ticks, memory, memory_fields};
 
     #[test]
     fn ticks_are_fields_14_and_15_whatever_the_command_is() {
@@ -99,5 +121,15 @@ mod tests {
             own.resident_kib > 0 && own.peak_kib >= own.resident_kib,
             "{own:?}"
         );
+    }
+
+    #[test]
+    fn a_child_is_found_by_its_name() {
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let found = child_named(std::process::id(), "sleep").unwrap();
+        let nobody = child_named(std::process::id(), "envoy").unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((found, nobody), (Some(child.id()), None));
     }
 }

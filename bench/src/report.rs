@@ -2,12 +2,15 @@
 
 use std::fmt::{Display, Write};
 
-use crate::bars::{Bar, cpu_ratio, event_cost, first_token_added, throughput_ratio};
+use crate::bars::{Bar, Bound, cpu_ratio, event_cost, first_token_added, throughput_ratio};
 use crate::case::{self, Case};
+use crate::envoy_report;
+use crate::kind::Kind;
 use crate::run::{Cell, FirstToken, Run};
 use crate::statistics::Spread;
-use crate::subject::Kind;
+use crate::subject::Part;
 
+/// Those that no Envoy stands before.
 const SUBJECTS: [Kind; 4] = [Kind::Direct, Kind::Forward, Kind::Rewrite, Kind::Aigw];
 
 type Quantile = fn(&FirstToken) -> f64;
@@ -39,6 +42,7 @@ fn write(out: &mut String, run: &Run, bars: &[Bar]) -> std::fmt::Result {
     for case in case::all() {
         if run.cells.iter().any(|cell| cell.case == case.name) {
             case_table(out, run, &case)?;
+            envoy_report::table(out, run, &case)?;
         }
     }
     first_token_table(out, run)?;
@@ -123,12 +127,17 @@ fn first_token_table(out: &mut String, run: &Run) -> std::fmt::Result {
 fn memory_table(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(
         out,
-        "### Memory\n\n| subject | idle MiB | peak MiB |\n|---|--:|--:|"
+        "### Memory\n\n| subject | process | idle MiB | peak MiB |\n|---|---|--:|--:|"
     )?;
     for memory in &run.memory {
         let mib = |kib: u64| kib as f64 / 1024.0;
         let (idle, peak) = (mib(memory.idle_kib), mib(memory.peak_kib));
-        writeln!(out, "| {} | {idle:.1} | {peak:.1} |", memory.subject.name())?;
+        let part = match memory.part {
+            Part::Server => "server",
+            Part::Envoy => "Envoy",
+        };
+        let subject = memory.subject.name();
+        writeln!(out, "| {subject} | {part} | {idle:.1} | {peak:.1} |")?;
     }
     writeln!(out)
 }
@@ -136,7 +145,7 @@ fn memory_table(out: &mut String, run: &Run) -> std::fmt::Result {
 fn bar_table(out: &mut String, bars: &[Bar]) -> std::fmt::Result {
     writeln!(
         out,
-        "### Bars\n\n| requirement | measured | at most | aim | verdict |\n|---|--:|--:|--:|---|"
+        "### Bars\n\n| requirement | measured | limit | aim | verdict |\n|---|--:|--:|--:|---|"
     )?;
     for bar in bars {
         let verdict = match bar.pass {
@@ -149,20 +158,26 @@ fn bar_table(out: &mut String, bars: &[Bar]) -> std::fmt::Result {
                 .map(|measured| format!("{} {}", spread(measured), bar.unit)),
         );
         let aim = cell(bar.aim);
+        let side = match bar.bound {
+            Bound::AtMost => "≤",
+            Bound::AtLeast => "≥",
+        };
         writeln!(
             out,
-            "| {} | {measured} | {} {} | {aim} | {verdict} |",
+            "| {} | {measured} | {side} {} {} | {aim} | {verdict} |",
             bar.what, bar.limit, bar.unit
         )?;
     }
     Ok(())
 }
 
-fn cell(value: Option<impl Display>) -> String {
+/// A cell of a table; a dash where there is nothing to say.
+pub fn cell(value: Option<impl Display>) -> String {
     value.map_or("–".to_owned(), |value| value.to_string())
 }
 
-fn spread(spread: Spread) -> String {
+/// A median and how far it spreads.
+pub fn spread(spread: Spread) -> String {
     format!("{:.2} [{:.2}–{:.2}]", spread.median, spread.min, spread.max)
 }
 

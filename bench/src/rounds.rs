@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::case::{Call, Case};
+use crate::envoy::Envoy;
 use crate::failure::Failure;
+use crate::kind::{Group, Kind};
 use crate::load::{Connection, Until, connect, drive, nanoseconds};
-use crate::procfs::{cpu_time, memory};
+use crate::procfs::memory;
 use crate::run::{Cell, FirstToken, Footprint, Machine, Run};
 use crate::settings::{Effort, Flags};
 use crate::statistics::quantile;
-use crate::subject::{Gateway, Kind, Subject};
+use crate::subject::{Part, Setup, Subject};
 
 /// What is measured, and with what.
 #[derive(Debug)]
@@ -20,7 +22,11 @@ pub struct Bench {
     /// Directory of the benchmark's own servers.
     pub binaries: PathBuf,
     /// The gateway; `None` measures the baselines alone.
-    pub gateway: Option<Gateway>,
+    pub gateway: Option<PathBuf>,
+    /// Envoy; `None` measures nothing that stands behind one.
+    pub envoy: Option<Envoy>,
+    /// The groups that are measured.
+    pub groups: Vec<Group>,
     /// The cases under load.
     pub cases: Vec<Case>,
     /// The cases with one request in flight.
@@ -43,7 +49,11 @@ pub async fn measure(bench: &Bench, progress: impl Fn(&str)) -> Result<Run, Fail
                 effort.rounds,
                 case.name
             ));
-            for subject in rotated(&subjects, round as usize + n) {
+            let measured: Vec<&Subject> = subjects
+                .iter()
+                .filter(|subject| case.with_envoy() || !subject.kind.behind_envoy())
+                .collect();
+            for subject in rotated(&measured, round as usize + n) {
                 let slice = slice(subject, case, round, &bench.flags, effort).await;
                 cells.push(slice.map_err(|failure| failure.during(subject.kind.name(), case.name))?);
             }
@@ -77,31 +87,38 @@ pub async fn measure(bench: &Bench, progress: impl Fn(&str)) -> Result<Run, Fail
 
 /// The upstream first: it is the subject `direct`.
 fn start(bench: &Bench) -> Result<Vec<Subject>, Failure> {
-    let (binaries, workers) = (&bench.binaries, bench.flags.workers);
-    let upstream = Subject::upstream(binaries, workers)?;
+    let setup = Setup {
+        binaries: &bench.binaries,
+        out: &bench.flags.out,
+        workers: bench.flags.workers,
+        gateway: bench.gateway.as_deref(),
+        envoy: bench.envoy.as_ref(),
+    };
+    let upstream = Subject::upstream(&setup)?;
     let address = upstream.address;
-    let mut subjects = vec![
-        upstream,
-        Subject::forward(binaries, address, workers)?,
-        Subject::rewrite(binaries, address, workers)?,
-    ];
-    if let Some(gateway) = &bench.gateway {
-        subjects.push(Subject::aigw(gateway, address, workers)?);
+    let mut subjects = vec![upstream];
+    for kind in Kind::ALL {
+        let wanted = kind != Kind::Direct && bench.groups.iter().any(|group| kind.is_in(*group));
+        if wanted && (bench.gateway.is_some() || !kind.is_gateway()) {
+            subjects.push(Subject::start(kind, &setup, address)?);
+        }
     }
     Ok(subjects)
 }
 
 fn footprints(subjects: &[Subject]) -> Result<Vec<Footprint>, Failure> {
     let proxies = subjects.iter().filter(|subject| subject.kind != Kind::Direct);
-    let footprint = |subject: &Subject| {
-        let memory = memory(subject.pid())?;
+    let processes = proxies.flat_map(|subject| subject.parts.iter().map(move |part| (subject.kind, part)));
+    let footprint = |(subject, (part, pid)): (Kind, &(Part, u32))| {
+        let memory = memory(*pid)?;
         Ok(Footprint {
-            subject: subject.kind,
+            subject,
+            part: *part,
             idle_kib: memory.resident_kib,
             peak_kib: memory.peak_kib,
         })
     };
-    proxies.map(footprint).collect()
+    processes.map(footprint).collect()
 }
 
 /// All subjects, beginning with another one each time: none always follows the same neighbour.
@@ -110,7 +127,7 @@ fn rotated<T>(all: &[T], by: usize) -> impl Iterator<Item = &T> {
 }
 
 fn call(case: &Case, kind: Kind) -> &Call {
-    if kind == Kind::Aigw {
+    if kind.is_gateway() {
         &case.gateway
     } else {
         &case.plain
@@ -130,12 +147,15 @@ async fn slice(
 
     let connections = connect(subject.address, flags.connections as usize, call).await?;
     let (connections, _) = drive(connections, call, effort.warm_up).await?;
-    let before = cpu_time(subject.pid())?;
+    let used = |part: Part| subject.cpu_time(part);
+    let before = (used(Part::Server)?, used(Part::Envoy)?);
     let (_, slice) = drive(connections, call, until).await?;
-    let cpu = cpu_time(subject.pid())?.saturating_sub(before);
+    let server = used(Part::Server)?.saturating_sub(before.0);
+    let envoy = used(Part::Envoy)?.saturating_sub(before.1);
 
     let requests = slice.latencies.len();
     let per_request = |time: Duration| time.as_secs_f64() * 1e6 / requests.max(1) as f64;
+    let of = |part: Part, time: Duration| (!direct && subject.has(part)).then(|| per_request(time));
     Ok(Cell {
         case: case.name,
         subject: subject.kind,
@@ -144,7 +164,9 @@ async fn slice(
         throughput: requests as f64 / slice.elapsed.as_secs_f64(),
         p50_us: microseconds(&slice.latencies, 0.50),
         p99_us: microseconds(&slice.latencies, 0.99),
-        cpu_us: (!direct).then(|| per_request(cpu)),
+        cpu_us: (!direct).then(|| per_request(server + envoy)),
+        envoy_cpu_us: of(Part::Envoy, envoy),
+        server_cpu_us: of(Part::Server, server),
     })
 }
 
@@ -156,7 +178,7 @@ async fn one_in_flight(
     requests: u32,
 ) -> Result<Vec<FirstToken>, Failure> {
     let mut lanes = Vec::new();
-    for subject in subjects {
+    for subject in subjects.iter().filter(|subject| !subject.kind.behind_envoy()) {
         let call = call(case, subject.kind);
         let during = |failure: Failure| failure.during(subject.kind.name(), case.name);
         let connections = connect(subject.address, 1, call).await.map_err(during)?;

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::kind::Kind;
 use crate::settings::Settings;
-use crate::subject::Kind;
+use crate::subject::Part;
 
 /// Everything that one run has measured.
 #[derive(Debug, Clone, Serialize)]
@@ -16,7 +17,7 @@ pub struct Run {
     pub cells: Vec<Cell>,
     /// Time to first token with one request in flight: one a case, subject and round.
     pub first_tokens: Vec<FirstToken>,
-    /// Memory of each proxy.
+    /// Memory of each process but the upstream.
     pub memory: Vec<Footprint>,
 }
 
@@ -48,8 +49,12 @@ pub struct Cell {
     pub p50_us: f64,
     /// 99th percentile of the latency, microseconds.
     pub p99_us: f64,
-    /// CPU time of the proxy's process a request, microseconds; `None` for direct.
+    /// CPU time of all the subject's processes a request, microseconds; `None` for direct.
     pub cpu_us: Option<f64>,
+    /// Of it, Envoy's; `None` where no Envoy is.
+    pub envoy_cpu_us: Option<f64>,
+    /// Of it, that of the server in Rust; `None` where there is none.
+    pub server_cpu_us: Option<f64>,
 }
 
 /// Time from sending a request to the first bytes of its answer's body.
@@ -67,11 +72,13 @@ pub struct FirstToken {
     pub p99_us: f64,
 }
 
-/// Resident memory of one proxy.
+/// Resident memory of one process.
 #[derive(Debug, Clone, Serialize)]
 pub struct Footprint {
     /// Whose.
     pub subject: Kind,
+    /// Which of its processes.
+    pub part: Part,
     /// After start, before the first request, KiB.
     pub idle_kib: u64,
     /// The most of the whole run, KiB.

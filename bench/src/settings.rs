@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::kind::Group;
 use crate::load::Until;
 
-/// Measures direct-to-upstream, two bare hyper proxies and aigw side by side.
+/// Measures direct-to-upstream, two bare hyper proxies, Envoy and aigw side by side.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(version, about)]
 pub struct Flags {
@@ -38,6 +39,9 @@ pub struct Flags {
     /// Worker threads of every server.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     pub workers: u32,
+    /// Only this group [default: native and envoy].
+    #[arg(long, value_name = "GROUP")]
+    pub only: Option<Group>,
     /// Only cases with these names.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub cases: Vec<String>,

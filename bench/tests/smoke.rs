@@ -25,7 +25,15 @@ use tokio::net::TcpListener;
 fn a_smoke_run_measures_every_baseline_in_every_case() {
     let out = tempfile::tempdir().unwrap();
     let run = Command::new(env!("CARGO_BIN_EXE_aigw-bench"))
-        .args(["--smoke", "--without-aigw", "--connections", "2", "--out"])
+        .args([
+            "--smoke",
+            "--only",
+            "native",
+            "--without-aigw",
+            "--connections",
+            "2",
+            "--out",
+        ])
         .arg(out.path())
         .output()
         .unwrap();
@@ -63,6 +71,8 @@ fn enforced_bars_that_were_not_measured_are_an_error() {
     let run = Command::new(env!("CARGO_BIN_EXE_aigw-bench"))
         .args([
             "--smoke",
+            "--only",
+            "native",
             "--without-aigw",
             "--enforce",
             "--cases",
@@ -84,7 +94,14 @@ fn enforced_bars_that_were_not_measured_are_an_error() {
 fn a_gateway_that_does_not_exist_is_an_error() {
     let out = tempfile::tempdir().unwrap();
     let run = Command::new(env!("CARGO_BIN_EXE_aigw-bench"))
-        .args(["--smoke", "--aigw", "/nonexistent/aigw", "--out"])
+        .args([
+            "--smoke",
+            "--only",
+            "native",
+            "--aigw",
+            "/nonexistent/aigw",
+            "--out",
+        ])
         .arg(out.path())
         .output()
         .unwrap();

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use aigw_bench::baseline::{Pool, ProxyFlags, Refusal, pool, redirect, run, serve};
+use aigw_bench::baseline::{Pool, ProxyFlags, Refusal, pool, redirect, run, serve_proxy};
 use clap::Parser;
 use http::uri::Authority;
 use http::{Request, Response};
@@ -12,8 +12,9 @@ fn main() -> ExitCode {
     let flags = ProxyFlags::parse();
     run(async move {
         let pool: Pool<Incoming> = pool();
-        serve(flags.listen, move |request| {
-            forward(pool.clone(), flags.upstream.clone(), request)
+        let upstream = flags.upstream.clone();
+        serve_proxy(&flags, move |request| {
+            forward(pool.clone(), upstream.clone(), request)
         })
         .await
     })

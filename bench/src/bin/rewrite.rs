@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::task::{Context, Poll, ready};
 
-use aigw_bench::baseline::{Pool, ProxyFlags, Refusal, pool, redirect, run, serve};
+use aigw_bench::baseline::{Pool, ProxyFlags, Refusal, pool, redirect, run, serve_proxy};
 use bytes::{Buf, Bytes, BytesMut};
 use clap::Parser;
 use http::uri::Authority;
@@ -21,8 +21,9 @@ fn main() -> ExitCode {
     let flags = ProxyFlags::parse();
     run(async move {
         let pool: Pool<Full<Bytes>> = pool();
-        serve(flags.listen, move |request| {
-            rewrite(pool.clone(), flags.upstream.clone(), request)
+        let upstream = flags.upstream.clone();
+        serve_proxy(&flags, move |request| {
+            rewrite(pool.clone(), upstream.clone(), request)
         })
         .await
     })
