@@ -14,6 +14,10 @@ pub const EXCHANGE_HEADER: &str = "x-aigw-exchange";
 /// send.
 pub const LOCAL_REPLY_HEADER: &str = "x-aigw-envoy";
 
+/// Request header in which Envoy tells the native host the client's address: it overwrites what clients send, and only the
+/// native host's Unix sockets read it.
+pub use aigw_proxy::PEER_HEADER;
+
 /// gRPC metadata of an external-processor stream: the name of the listener it serves.
 pub const LISTENER_METADATA: &str = "x-aigw-listener";
 
@@ -25,6 +29,18 @@ pub const PROCESSOR_CLUSTER: &str = "aigw-extproc";
 
 /// Namespace of the dynamic metadata, as in the reference.
 pub const METADATA_NAMESPACE: &str = "io.envoy.ai_gateway";
+
+/// The cluster of the native host's socket that stands for a listener (path `local`).
+pub fn listener_cluster(listener: &str) -> String {
+    format!("aigw-listener/{listener}")
+}
+
+/// File name of that socket, short enough for a Unix socket's path whatever the listener's name is.
+pub fn listener_socket(listener: &str) -> String {
+    let digest = Sha256::digest(listener);
+    let short: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("listener-{short}.sock")
+}
 
 /// Name of the cluster of an endpoint: readable, and equal only for endpoints that are equal in everything.
 pub fn cluster(endpoint: &Endpoint) -> String {

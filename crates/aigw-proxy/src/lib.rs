@@ -5,5 +5,6 @@ mod listener;
 mod transport;
 mod upstream;
 
-pub use listener::{ServeError, Server, serve};
+pub use exchange::PEER_HEADER;
+pub use listener::{Place, ServeError, Server, bind_socket, serve, serve_at};
 pub use upstream::{Answer, AnswerBody, Proxies, Upstreams};

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aigw_engine::{Event, RequestHead, ResponseHead};
 use aigw_runtime::Gateway;
 use futures_util::FutureExt;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -18,6 +18,9 @@ use hyper::body::Incoming;
 use super::reply::Reply;
 use super::session::Session;
 use crate::upstream::Upstreams;
+
+/// Request header in which a trusted proxy in front says the client's address.
+pub const PEER_HEADER: &str = "x-aigw-peer";
 
 /// What all exchanges of a listener share.
 pub(crate) struct Context {
@@ -41,6 +44,8 @@ impl Context {
 pub(crate) struct Client {
     /// Address.
     pub peer: Option<IpAddr>,
+    /// It is the proxy in front, which says with each request who the client is.
+    pub is_proxy: bool,
     /// Turns true when an answer goes out that leaves a part of its request unread.
     pub unread: Arc<AtomicBool>,
 }
@@ -49,10 +54,15 @@ pub(crate) struct Client {
 pub(crate) async fn serve(
     context: Arc<Context>,
     client: Client,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response<Reply>, Infallible> {
     let http1 = request.version() < Version::HTTP_2;
-    let answer = AssertUnwindSafe(answer(context, client.peer, request))
+    let peer = if client.is_proxy {
+        named_peer(request.headers_mut())
+    } else {
+        client.peer
+    };
+    let answer = AssertUnwindSafe(answer(context, peer, request))
         .catch_unwind()
         .await;
     let (mut response, close) = answer.unwrap_or_else(|_| (failed(), true));
@@ -63,6 +73,11 @@ pub(crate) async fn serve(
         client.unread.store(true, Ordering::Release);
     }
     Ok(response)
+}
+
+/// The client's address as the proxy in front says it.
+fn named_peer(headers: &mut HeaderMap) -> Option<IpAddr> {
+    headers.remove(PEER_HEADER)?.to_str().ok()?.parse().ok()
 }
 
 /// The answer to a request, and whether the connection should end with it.

@@ -9,4 +9,5 @@ mod entropy;
 mod reply;
 mod session;
 
+pub use door::PEER_HEADER;
 pub(crate) use door::{Client, Context, serve};

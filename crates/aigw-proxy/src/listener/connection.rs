@@ -1,7 +1,6 @@
 //! One client connection: TLS, the HTTP version, and its requests until it ends or is told to.
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use super::place::Arrived;
 use super::server::told;
 use super::socket::Socket;
 use crate::exchange::{self, Client, Context};
@@ -42,20 +42,29 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Serves a connection to its end; when `stop` turns true, only to the end of what it has begun.
 pub(super) async fn serve(
-    stream: TcpStream,
-    peer: Option<IpAddr>,
+    arrived: Arrived,
     tls: Option<Arc<ServerConfig>>,
     context: Arc<Context>,
     stop: watch::Receiver<bool>,
 ) {
-    tune(&stream);
-    let Some((transport, http2)) = greet(stream, tls, stop.clone()).await else {
-        return;
+    let mut client = Client::default();
+    let (transport, http2) = match arrived {
+        Arrived::Tcp(stream, peer) => {
+            client.peer = Some(peer);
+            tune(&stream);
+            let Some(greeted) = greet(stream, tls, stop.clone()).await else {
+                return;
+            };
+            greeted
+        }
+        // HTTP/1.1 costs both sides less than HTTP/2 here, where a connection more costs nothing.
+        Arrived::Unix(stream) => {
+            client.is_proxy = true;
+            (Transport::Unix(stream), false)
+        }
     };
-    let client = Client {
-        peer,
-        ..Client::default()
-    };
+    // The proxy in front closes what it does not need; we would do it just when it sends the next request.
+    let head = (!client.is_proxy).then_some(HEAD);
     let io = TokioIo::new(Socket::new(transport, Arc::clone(&client.unread)));
     let service = service_fn(move |request| exchange::serve(Arc::clone(&context), client.clone(), request));
     // How a connection ended is of no interest: each exchange on it has told its own story.
@@ -74,7 +83,7 @@ pub(super) async fn serve(
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
+            .header_read_timeout(head)
             .max_buf_size(MAX_BUFFER)
             .serve_connection(io, service);
         until(stop, connection, |connection| connection.graceful_shutdown()).await;

@@ -2,7 +2,9 @@
 
 mod certificate;
 mod connection;
+mod place;
 mod server;
 mod socket;
 
-pub use server::{ServeError, Server, serve};
+pub use place::{Place, bind_socket};
+pub use server::{ServeError, Server, serve, serve_at};

@@ -4,16 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aigw_config::Listener;
+use aigw_config::{Listener, Snapshot};
 use aigw_runtime::Gateway;
 use rustls::ServerConfig;
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::certificate::Certificate;
 use super::connection;
+use super::place::{Entrance, Place};
 use crate::exchange::Context;
 use crate::upstream::Upstreams;
 
@@ -50,6 +50,7 @@ pub enum ServeError {
 pub struct Server {
     gateway: Arc<Gateway>,
     upstreams: Arc<Upstreams>,
+    place: Place,
     running: Vec<Running>,
     /// Also those that take nothing more and still serve what has begun.
     doors: JoinSet<()>,
@@ -59,27 +60,44 @@ pub struct Server {
 #[derive(Debug)]
 struct Running {
     listener: Listener,
-    socket: Arc<TcpListener>,
-    address: SocketAddr,
+    entrance: Arc<Entrance>,
+    address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
 }
 
 impl Running {
     /// Whether it already does what `listener` says; who may ask for what is not its business.
     fn is(&self, listener: &Listener) -> bool {
-        self.listener.name == listener.name
-            && self.listener.address == listener.address
-            && self.listener.tls == listener.tls
+        let is_here = self.address.is_none()
+            || (self.listener.address == listener.address && self.listener.tls == listener.tls);
+        self.listener.name == listener.name && is_here
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // At once, so that a listener of the same name can be opened while this one ends.
+        self.entrance.unlink();
     }
 }
 
 type Tls = Option<(Arc<Certificate>, Arc<ServerConfig>)>;
 
-/// Opens the listeners of the gateway's snapshot and serves them.
+/// Opens the listeners of the gateway's snapshot at their addresses and serves them.
 pub async fn serve(gateway: Arc<Gateway>, upstreams: Arc<Upstreams>) -> Result<Server, ServeError> {
+    serve_at(Place::Addresses, gateway, upstreams).await
+}
+
+/// Opens the listeners of the gateway's snapshot at `place` and serves them.
+pub async fn serve_at(
+    place: Place,
+    gateway: Arc<Gateway>,
+    upstreams: Arc<Upstreams>,
+) -> Result<Server, ServeError> {
     let mut server = Server {
         gateway,
         upstreams,
+        place,
         running: Vec::new(),
         doors: JoinSet::new(),
     };
@@ -88,11 +106,11 @@ pub async fn serve(gateway: Arc<Gateway>, upstreams: Arc<Upstreams>) -> Result<S
 }
 
 impl Server {
-    /// Name and address of each listener; the port is the real one where 0 was asked for.
+    /// Name and address of each listener; the port is the real one where 0 was asked for. Sockets have no address.
     pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
         self.running
             .iter()
-            .map(|running| (running.listener.name.clone(), running.address))
+            .filter_map(|running| Some((running.listener.name.clone(), running.address?)))
             .collect()
     }
 
@@ -100,36 +118,7 @@ impl Server {
     /// nothing; one that is gone serves what it has begun. On an error nothing changes.
     pub async fn follow(&mut self) -> Result<(), ServeError> {
         let snapshot = Arc::clone(&self.gateway.load().snapshot);
-        let mut opened = Vec::new();
-        for listener in &snapshot.listeners {
-            if self.running.iter().any(|old| old.is(listener)) {
-                continue;
-            }
-            let same_address = self
-                .running
-                .iter()
-                .find(|old| old.listener.address == listener.address);
-            let socket = match same_address {
-                Some(old) => Arc::clone(&old.socket),
-                None => bind(listener).await?,
-            };
-            let address = socket
-                .local_addr()
-                .map_err(|source| bind_error(listener, source))?;
-            let tls = secure(listener).await?;
-            let (stop, stopped) = watch::channel(false);
-            opened.push((
-                Running {
-                    listener: listener.clone(),
-                    socket,
-                    address,
-                    stop,
-                },
-                tls,
-                stopped,
-            ));
-        }
-        // From here on nothing can fail.
+        self.open(&snapshot).await?;
         self.running.retain(|old| {
             let stays = snapshot.listeners.iter().any(|listener| old.is(listener));
             if !stays {
@@ -137,19 +126,63 @@ impl Server {
             }
             stays
         });
+        while self.doors.try_join_next().is_some() {}
+        Ok(())
+    }
+
+    /// Opens what `snapshot` has and the present one has not, ahead of its time: a proxy in front may be told of it before
+    /// the gateway takes it over and [`Server::follow`] closes what is gone. On an error nothing changes.
+    pub async fn open(&mut self, snapshot: &Snapshot) -> Result<(), ServeError> {
+        let mut opened = Vec::new();
+        for listener in &snapshot.listeners {
+            if !self.running.iter().any(|old| old.is(listener)) {
+                opened.push(self.begin(listener).await?);
+            }
+        }
+        // From here on nothing can fail.
         for (running, tls, stopped) in opened {
             let name = Arc::from(running.listener.name.as_str());
             let context = Context::new(Arc::clone(&self.gateway), Arc::clone(&self.upstreams), name);
             self.doors.spawn(accept(
-                Arc::clone(&running.socket),
+                Arc::clone(&running.entrance),
                 tls,
                 Arc::new(context),
                 stopped,
             ));
             self.running.push(running);
         }
-        while self.doors.try_join_next().is_some() {}
         Ok(())
+    }
+
+    /// A listener that is open and takes nothing yet.
+    async fn begin(&self, listener: &Listener) -> Result<(Running, Tls, watch::Receiver<bool>), ServeError> {
+        let failed = |source| ServeError::Bind {
+            name: listener.name.clone(),
+            address: self.place.of(listener),
+            source,
+        };
+        let same_address = self
+            .running
+            .iter()
+            .find(|old| old.address.is_some() && old.listener.address == listener.address);
+        let entrance = match same_address {
+            Some(old) => Arc::clone(&old.entrance),
+            None => Arc::new(self.place.open(listener).await.map_err(failed)?),
+        };
+        let address = entrance.address().map_err(failed)?;
+        let (stop, stopped) = watch::channel(false);
+        let running = Running {
+            listener: listener.clone(),
+            entrance,
+            address,
+            stop,
+        };
+        // The proxy in front has the certificate.
+        let tls = match address {
+            Some(_) => secure(listener).await?,
+            None => None,
+        };
+        Ok((running, tls, stopped))
     }
 
     /// Accepts nothing more and waits until all exchanges have ended, at most for `grace`; what is left is cut then.
@@ -162,21 +195,6 @@ impl Server {
         let ended = async { while self.doors.join_next().await.is_some() {} };
         tokio::time::timeout(grace, ended).await.is_ok()
     }
-}
-
-fn bind_error(listener: &Listener, source: std::io::Error) -> ServeError {
-    ServeError::Bind {
-        name: listener.name.clone(),
-        address: listener.address.clone(),
-        source,
-    }
-}
-
-async fn bind(listener: &Listener) -> Result<Arc<TcpListener>, ServeError> {
-    TcpListener::bind(&listener.address)
-        .await
-        .map(Arc::new)
-        .map_err(|source| bind_error(listener, source))
 }
 
 async fn secure(listener: &Listener) -> Result<Tls, ServeError> {
@@ -196,17 +214,16 @@ async fn secure(listener: &Listener) -> Result<Tls, ServeError> {
     })
 }
 
-async fn accept(socket: Arc<TcpListener>, tls: Tls, context: Arc<Context>, mut stop: watch::Receiver<bool>) {
+async fn accept(entrance: Arc<Entrance>, tls: Tls, context: Arc<Context>, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let stopped = stop.clone();
     let mut refresh = tokio::time::interval(REFRESH);
     loop {
         tokio::select! {
-            accepted = socket.accept() => match accepted {
-                Ok((stream, peer)) => {
+            accepted = entrance.accept() => match accepted {
+                Ok(arrived) => {
                     let config = tls.as_ref().map(|(_, config)| Arc::clone(config));
-                    let peer = Some(peer.ip().to_canonical());
-                    connections.spawn(connection::serve(stream, peer, config, Arc::clone(&context), stopped.clone()));
+                    connections.spawn(connection::serve(arrived, config, Arc::clone(&context), stopped.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(listener = %context.listener, %error, "cannot accept a connection");
@@ -227,7 +244,7 @@ async fn accept(socket: Arc<TcpListener>, tls: Tls, context: Arc<Context>, mut s
             () = told(&mut stop) => break,
         }
     }
-    drop(socket);
+    drop(entrance);
     while connections.join_next().await.is_some() {}
 }
 

@@ -14,7 +14,7 @@ use aigw_config::{
     Origin, Quirks, Retry, Route, Rule, Schema, SchemaName, Snapshot, Timeouts,
 };
 use aigw_engine::UsageRecord;
-use aigw_proxy::{Proxies, Server, Upstreams, serve};
+use aigw_proxy::{Place, Proxies, Server, Upstreams, serve_at};
 use aigw_runtime::{Gateway, Live};
 use tokio::sync::mpsc;
 
@@ -75,6 +75,10 @@ pub async fn start(endpoints: &[Endpoint]) -> Running {
 }
 
 pub async fn start_with(endpoints: &[Endpoint], setup: Setup) -> Running {
+    start_at(Place::Addresses, endpoints, setup).await
+}
+
+pub async fn start_at(place: Place, endpoints: &[Endpoint], setup: Setup) -> Running {
     let snapshot = Arc::new(snapshot(endpoints, &setup));
     let (sender, records) = mpsc::unbounded_channel();
     let sender = Mutex::new(sender);
@@ -91,7 +95,7 @@ pub async fn start_with(endpoints: &[Endpoint], setup: Setup) -> Running {
         credentials: Arc::new(Credentials::default()),
     };
     let gateway = Arc::new(Gateway::new(live, sink));
-    let server = serve(Arc::clone(&gateway), Upstreams::new(Proxies::none()))
+    let server = serve_at(place, Arc::clone(&gateway), Upstreams::new(Proxies::none()))
         .await
         .unwrap();
     Running {
