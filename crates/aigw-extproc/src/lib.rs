@@ -2,5 +2,7 @@
 
 pub mod names;
 mod places;
+mod supervise;
 
 pub use places::Places;
+pub use supervise::{Envoy, EnvoyError, EnvoyState, Launch, find as find_envoy};

@@ -1,0 +1,97 @@
+//! Questions to Envoy's administration on its Unix socket
+//! (<https://www.envoyproxy.io/docs/envoy/v1.40.0/operations/admin>).
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+
+/// How long one answer may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest answer.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// Whether it has its configuration and serves.
+pub(super) async fn is_ready(socket: &Path) -> bool {
+    let asked = ask(socket, Method::GET, "/ready").await;
+    asked.is_ok_and(|(status, _)| status == StatusCode::OK)
+}
+
+/// Accepts no connection any more, and closes those that are open after their next answer.
+pub(super) async fn begin_drain(socket: &Path) -> io::Result<()> {
+    ask(socket, Method::POST, "/healthcheck/fail").await?;
+    ask(socket, Method::POST, "/drain_listeners").await?;
+    Ok(())
+}
+
+/// Requests that are under way.
+pub(super) async fn active(socket: &Path) -> io::Result<u64> {
+    let (_, text) = ask(socket, Method::GET, "/stats?filter=downstream_rq_active").await?;
+    Ok(sum(&text))
+}
+
+/// Ends it.
+pub(super) async fn quit(socket: &Path) -> io::Result<()> {
+    ask(socket, Method::POST, "/quitquitquit").await.map(|_| ())
+}
+
+/// The sum of the values, without those of the administration itself.
+fn sum(text: &str) -> u64 {
+    text.lines()
+        .filter(|line| !line.starts_with("http.admin."))
+        .filter_map(|line| line.rsplit_once(": ")?.1.trim().parse::<u64>().ok())
+        .sum()
+}
+
+async fn ask(socket: &Path, method: Method, path: &str) -> io::Result<(StatusCode, String)> {
+    let asking = async {
+        let stream = UnixStream::connect(socket).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(io::Error::other)?;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "envoy")
+            .body(Empty::<Bytes>::new())
+            .map_err(io::Error::other)?;
+        let answering = async {
+            let response = sender.send_request(request).await.map_err(io::Error::other)?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), MAX_ANSWER)
+                .collect()
+                .await
+                .map_err(io::Error::other)?;
+            Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
+        };
+        tokio::pin!(answering);
+        tokio::select! {
+            answered = &mut answering => answered,
+            // The answer's end may be the connection's.
+            ended = connection => match ended {
+                Ok(()) => answering.await,
+                Err(error) => Err(io::Error::other(error)),
+            },
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "Envoy does not answer")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn administration_does_not_count_itself() {
+        let text = "http.admin.downstream_rq_active: 1\nhttp.aigw.downstream_rq_active: 2\nhttp.b.downstream_rq_active: 3\n";
+        assert_eq!(sum(text), 5);
+    }
+}
