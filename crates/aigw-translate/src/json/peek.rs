@@ -220,7 +220,7 @@ pub fn peek<'n, const N: usize>(bytes: &[u8], names: [&'n str; N]) -> Result<Pee
 }
 
 pub(super) fn text(bytes: &[u8]) -> Result<&str, PeekError> {
-    std::str::from_utf8(bytes).map_err(|error| PeekError::Utf8 {
+    simdutf8::compat::from_utf8(bytes).map_err(|error| PeekError::Utf8 {
         offset: error.valid_up_to(),
     })
 }

@@ -1,5 +1,7 @@
 //! Walks over JSON text (RFC 8259) and says where values end, without building any.
 
+use wide::u8x16;
+
 use super::PeekError;
 
 /// Arrays and objects inside each other at most; what serde_json accepts.
@@ -213,33 +215,46 @@ impl<'a> Scanner<'a> {
 /// How many bytes at the front stand for themselves in a string: no quote, backslash or control character.
 #[inline]
 fn plain(bytes: &[u8]) -> usize {
-    // A word at a time: wider steps gain little on prose (escapes are never far) and cost on short strings.
-    let (words, tail) = bytes.as_chunks::<8>();
+    let (blocks, tail) = bytes.as_chunks::<16>();
     let mut at = 0;
-    for word in words {
-        let found = special(*word);
+    for block in blocks {
+        let found = specials(block);
         if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+            return at + found.trailing_zeros() as usize;
         }
-        at += 8;
+        at += 16;
     }
     at + tail.iter().take_while(|byte| is_plain(**byte)).count()
+}
+
+/// Bit n is set when byte n is not plain.
+#[inline]
+fn specials(block: &[u8; 16]) -> u32 {
+    let text = u8x16::new(*block);
+    let last_control = u8x16::splat(0x1f);
+    let control = text.min(last_control).simd_eq(text);
+    let quote = text.simd_eq(u8x16::splat(b'"'));
+    let backslash = text.simd_eq(u8x16::splat(b'\\'));
+    (control | quote | backslash).to_bitmask()
 }
 
 const fn is_plain(byte: u8) -> bool {
     byte >= 0x20 && byte != b'"' && byte != b'\\'
 }
 
-/// The lowest set bit is the top bit of the first byte that is not plain; 0 when all are plain.
-#[inline]
-const fn special(word: [u8; 8]) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    let word = u64::from_le_bytes(word);
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    // x - 1 borrows into the top bit only where x was 0; higher bytes may be hit by the borrow, lower ones never.
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let backslash = backslash.wrapping_sub(ONES) & !backslash;
-    (control | quote | backslash) & (ONES << 7)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_ends_a_plain_run_or_does_not_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for at in 0..40 {
+                let mut text = [b'a'; 40];
+                text[at] = byte;
+                let expected = if is_plain(byte) { 40 } else { at };
+                assert_eq!(plain(&text), expected, "byte {byte:#04x} at {at}");
+            }
+        }
+    }
 }
