@@ -57,11 +57,13 @@ fn chat(size: usize, message: usize, filler: &str) -> Vec<u8> {
 }
 
 fn main() {
+    let dense = r#"gateway answers in order, the \"quoted\" stream carries one token after another.\nnaïve clients read it as it comes; C:\\path costs more than words.\n\n"#;
     let prose = "The quick brown fox jumps over the lazy dog, and so on it ran\\n";
     let bodies = [
         ("1 KiB, short messages", chat(1 << 10, 100, prose)),
         ("16 KiB, one message", chat(16 << 10, 16 << 10, prose)),
         ("16 KiB, short messages", chat(16 << 10, 200, prose)),
+        ("16 KiB, many escapes", chat(16 << 10, 16 << 10, dense)),
         (
             "16 KiB, no escapes",
             chat(16 << 10, 16 << 10, &prose.replace("\\n", "  ")),

@@ -133,38 +133,64 @@ impl<'a> Scanner<'a> {
     pub(super) fn string(&mut self) -> Result<bool, PeekError> {
         let mut escaped = false;
         self.at += 1;
+        while let Some(block) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
+            // All that is special in a block is found at once: in prose an escape is never far.
+            let start = self.at;
+            let mut found = specials(block);
+            self.at += block.len();
+            while found != 0 {
+                let at = start + found.trailing_zeros() as usize;
+                if self.bytes.get(at) == Some(&b'"') {
+                    self.at = at + 1;
+                    return Ok(escaped);
+                }
+                let next = self.escape(at)?;
+                escaped = true;
+                found = u32::MAX.checked_shl((next - start) as u32).unwrap_or(0) & found;
+                self.at = next.max(start + block.len());
+            }
+        }
+        self.string_end(escaped)
+    }
+
+    /// The same for less than a block before the end of the text.
+    fn string_end(&mut self, mut escaped: bool) -> Result<bool, PeekError> {
         loop {
-            self.at += plain(self.bytes.get(self.at..).unwrap_or_default());
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(escaped);
                 }
-                Some(b'\\') => {
+                Some(&byte) if is_plain(byte) => self.at += 1,
+                _ => {
+                    self.at = self.escape(self.at)?;
                     escaped = true;
-                    self.escape()?;
                 }
-                _ => return Err(self.unexpected()),
             }
         }
     }
 
-    fn escape(&mut self) -> Result<(), PeekError> {
+    /// Past the escape at `at`; an error when there is none.
+    #[inline]
+    fn escape(&mut self, at: usize) -> Result<usize, PeekError> {
+        self.at = at;
+        if self.bytes.get(at) != Some(&b'\\') {
+            return Err(self.unexpected());
+        }
         self.at += 1;
         match self.bytes.get(self.at) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
             Some(b'u') => {
-                self.at += 1;
                 for _ in 0..4 {
-                    match self.bytes.get(self.at) {
-                        Some(byte) if byte.is_ascii_hexdigit() => self.at += 1,
-                        _ => return Err(self.unexpected()),
+                    self.at += 1;
+                    if !self.bytes.get(self.at).is_some_and(u8::is_ascii_hexdigit) {
+                        return Err(self.unexpected());
                     }
                 }
+                Ok(at + 6)
             }
-            _ => return Err(self.unexpected()),
+            _ => Err(self.unexpected()),
         }
-        Ok(())
     }
 
     fn word(&mut self, word: &[u8]) -> Result<(), PeekError> {
@@ -212,25 +238,19 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// How many bytes at the front stand for themselves in a string: no quote, backslash or control character.
+/// Bit n is set when byte n does not stand for itself in a string.
 #[inline]
-fn plain(bytes: &[u8]) -> usize {
-    let (blocks, tail) = bytes.as_chunks::<16>();
-    let mut at = 0;
-    for block in blocks {
-        let found = specials(block);
-        if found != 0 {
-            return at + found.trailing_zeros() as usize;
-        }
-        at += 16;
-    }
-    at + tail.iter().take_while(|byte| is_plain(**byte)).count()
+fn specials(block: &[u8; 32]) -> u32 {
+    let (halves, _) = block.as_chunks::<16>();
+    halves
+        .iter()
+        .rev()
+        .fold(0, |found, half| found << 16 | specials_of_half(*half))
 }
 
-/// Bit n is set when byte n is not plain.
 #[inline]
-fn specials(block: &[u8; 16]) -> u32 {
-    let text = u8x16::new(*block);
+fn specials_of_half(half: [u8; 16]) -> u32 {
+    let text = u8x16::new(half);
     let last_control = u8x16::splat(0x1f);
     let control = text.min(last_control).simd_eq(text);
     let quote = text.simd_eq(u8x16::splat(b'"'));
@@ -238,6 +258,7 @@ fn specials(block: &[u8; 16]) -> u32 {
     (control | quote | backslash).to_bitmask()
 }
 
+/// No quote, backslash or control character.
 const fn is_plain(byte: u8) -> bool {
     byte >= 0x20 && byte != b'"' && byte != b'\\'
 }
@@ -247,13 +268,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_ends_a_plain_run_or_does_not_wherever_it_stands() {
+    fn every_special_byte_is_seen_wherever_it_stands() {
         for byte in 0..=u8::MAX {
-            for at in 0..40 {
-                let mut text = [b'a'; 40];
-                text[at] = byte;
-                let expected = if is_plain(byte) { 40 } else { at };
-                assert_eq!(plain(&text), expected, "byte {byte:#04x} at {at}");
+            for at in 0..32 {
+                let mut block = [b'a'; 32];
+                block[at] = byte;
+                let expected = if is_plain(byte) { 0 } else { 1 << at };
+                assert_eq!(specials(&block), expected, "byte {byte:#04x} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn strings_end_where_they_end_whatever_stands_where() {
+        for piece in ["\\\"", "\\\\", "\\n", "\\u00e4", "ä", "\\uD83D\\uDE00"] {
+            for before in 0..70 {
+                for after in 0..40 {
+                    let text = format!("\"{}{piece}{}\" tail", "a".repeat(before), "b".repeat(after));
+                    let mut scanner = Scanner::new(text.as_bytes());
+                    assert_eq!(scanner.string(), Ok(piece.starts_with('\\')), "{text}");
+                    assert_eq!(&text[scanner.at()..], " tail");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn broken_strings_say_where() {
+        for (piece, wrong) in [("\n", 0), ("\\x", 1), ("\\u12g4", 4), ("\\", 1)] {
+            for before in 0..70 {
+                let text = format!("\"{}{piece}", "a".repeat(before));
+                let mut scanner = Scanner::new(text.as_bytes());
+                let offset = 1 + before + wrong;
+                let expected = if offset < text.len() {
+                    PeekError::Unexpected { offset }
+                } else {
+                    PeekError::Unterminated { offset: text.len() }
+                };
+                assert_eq!(scanner.string(), Err(expected), "{text}");
             }
         }
     }
