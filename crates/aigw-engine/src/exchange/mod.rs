@@ -3,7 +3,9 @@
 mod answering;
 mod closing;
 mod dispatch;
+mod failing;
 mod intake;
+mod prepare;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -146,7 +146,7 @@ impl<'a> Scanner<'a> {
                 }
                 let next = self.escape(at)?;
                 escaped = true;
-                found = u32::MAX.checked_shl((next - start) as u32).unwrap_or(0) & found;
+                found &= u32::MAX.checked_shl((next - start) as u32).unwrap_or(0);
                 self.at = next.max(start + block.len());
             }
         }
