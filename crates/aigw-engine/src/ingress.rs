@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aigw_config::{ClientKey, Credentials, Snapshot};
-use aigw_translate::operation::{BodyKind, ErrorShape, Lookup, Operation, lookup};
+use aigw_translate::operation::{BodyKind, ErrorShape, Lookup, Operation};
 use aigw_translate::request::Inbound;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
@@ -35,9 +35,8 @@ pub(crate) struct FoundKey {
 }
 
 /// The shape in which an error for this path must be said, known before anything else is.
-pub(crate) fn shape(head: &RequestHead) -> ErrorShape {
-    let path = head.uri.path();
-    match lookup(&head.method, path) {
+pub(crate) fn shape(head: &RequestHead, found: Lookup<'_>) -> ErrorShape {
+    match found {
         Lookup::Found(Operation::Models | Operation::Model, _)
         | Lookup::WrongMethod(Operation::Models | Operation::Model)
             if wants_anthropic(head) =>
@@ -46,14 +45,14 @@ pub(crate) fn shape(head: &RequestHead) -> ErrorShape {
         }
         Lookup::Found(operation, _) | Lookup::WrongMethod(operation) => operation.errors(),
         Lookup::Unknown if wants_anthropic(head) => ErrorShape::Anthropic,
-        Lookup::Unknown if path.starts_with("/cohere/") => ErrorShape::Cohere,
+        Lookup::Unknown if head.uri.path().starts_with("/cohere/") => ErrorShape::Cohere,
         Lookup::Unknown => ErrorShape::OpenAi,
     }
 }
 
 /// What is asked for, whether or not it will be let in.
-pub(crate) fn operation(head: &RequestHead) -> Option<Operation> {
-    match lookup(&head.method, head.uri.path()) {
+pub(crate) fn operation(found: Lookup<'_>) -> Option<Operation> {
+    match found {
         Lookup::Found(operation, _) | Lookup::WrongMethod(operation) => Some(operation),
         Lookup::Unknown => None,
     }
@@ -67,10 +66,11 @@ pub(crate) fn wants_anthropic(head: &RequestHead) -> bool {
 /// Lets a request in, or says why not.
 pub(crate) fn admit(
     head: &RequestHead,
+    found: Lookup<'_>,
     snapshot: &Snapshot,
     credentials: &Credentials,
 ) -> Result<Admitted, Refusal> {
-    let (operation, id) = find_operation(head)?;
+    let (operation, id) = find_operation(head, found)?;
     let key = check_key(head, snapshot, credentials)?;
     let announced = announced_length(&head.headers)?;
     let limit = snapshot.limits.max_request_body;
@@ -105,9 +105,9 @@ pub(crate) fn too_large(limit: u64) -> Refusal {
     )
 }
 
-fn find_operation(head: &RequestHead) -> Result<(Operation, Option<String>), Refusal> {
+fn find_operation(head: &RequestHead, found: Lookup<'_>) -> Result<(Operation, Option<String>), Refusal> {
     let path = head.uri.path();
-    match lookup(&head.method, path) {
+    match found {
         // A dot segment is another path to whoever resolves it.
         Lookup::Found(Operation::ResponsesItem, Some(id)) if is_dots(&decode_segment(id)) => {
             Err(unknown_path(path))

@@ -10,11 +10,17 @@ use crate::codec::multipart;
 use crate::dialect::{self, Target};
 use crate::host::Service;
 use crate::ir::{Error, Losses};
-use crate::json::{Edit, Value, patch_peeked, peek, quote};
+use crate::json::{Edit, Peeked, Value, patch_peeked, peek, quote};
 use crate::operation::{BodyKind, Operation};
 
 /// Members that routing and pass-through need to know.
-const MEMBERS: [&str; 3] = ["model", "stream", "stream_options"];
+const MEMBERS: [&str; 5] = [
+    "model",
+    "stream",
+    "stream_options",
+    "max_completion_tokens",
+    "max_tokens",
+];
 
 /// A client's request body with what routing needs to know of it. The original bytes are never changed.
 #[derive(Debug)]
@@ -28,8 +34,12 @@ pub struct Inbound {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every body is JSON: a box would cost an allocation a request"
+)]
 enum Form {
-    Json(crate::json::Peeked<'static, 3>),
+    Json(Peeked<'static, { MEMBERS.len() }>),
     Multipart(multipart::Form),
 }
 
@@ -246,67 +256,63 @@ impl Inbound {
             Form::Multipart(_) => self.body.clone(),
             Form::Json(peeked) => {
                 let model = (inputs.model != self.model.as_ref()).then(|| quote(inputs.model));
-                let mut edits = Vec::new();
-                if let Some(value) = &model {
-                    edits.push(Edit::Set { name: "model", value });
-                }
-                let can_ask =
-                    self.operation == Operation::ChatCompletions || self.operation == Operation::Completions;
-                if can_ask && self.stream && !self.wants_usage && inputs.quirks.stream_options {
-                    edits.push(Edit::SetNested {
-                        name: "stream_options",
-                        member: "include_usage",
-                        value: "true",
-                    });
-                    out.forced_usage = true;
-                }
-                if can_ask && !inputs.quirks.stream_options && peeked.member("stream_options").is_some() {
-                    edits.push(Edit::Remove {
-                        name: "stream_options",
-                    });
-                }
-                let edited = match edits.as_slice() {
+                let edits = self.edits(peeked, model.as_deref(), inputs.quirks);
+                out.forced_usage = edits.iter().any(|edit| matches!(edit, Edit::SetNested { .. }));
+                match edits.as_slice() {
                     [] => self.body.clone(),
                     edits => Bytes::from(
                         patch_peeked(&self.body, peeked, edits).map_err(|error| broken(error.to_string()))?,
                     ),
-                };
-                self.apply_quirks(edited, inputs.quirks)?
+                }
             }
         };
         out.body = Some(body);
         Ok(out)
     }
 
-    /// Renames what the vendor calls by its old name.
-    fn apply_quirks(&self, body: Bytes, quirks: Quirks) -> Result<Bytes, Error> {
-        if quirks.max_completion_tokens || self.operation != Operation::ChatCompletions {
-            return Ok(body);
+    /// What must be different for a backend; `model` is its name for the model, as JSON, where it is not the client's.
+    fn edits<'a>(
+        &'a self,
+        peeked: &Peeked<'static, { MEMBERS.len() }>,
+        model: Option<&'a str>,
+        quirks: Quirks,
+    ) -> Vec<Edit<'a>> {
+        let mut edits = Vec::new();
+        if let Some(value) = model {
+            edits.push(Edit::Set { name: "model", value });
         }
-        let broken = |error: crate::json::PeekError| {
-            Error::gateway(
-                400,
-                "invalid_json",
-                format!("The request body cannot be read: {error}."),
-            )
-        };
-        let peeked = peek(&body, ["max_completion_tokens", "max_tokens"]).map_err(broken)?;
-        let Some(limit) = peeked.member("max_completion_tokens") else {
-            return Ok(body);
-        };
-        let value = limit.raw(&body).to_owned();
-        let mut edits = vec![Edit::Remove {
-            name: "max_completion_tokens",
-        }];
-        if peeked.member("max_tokens").is_none() {
-            edits.push(Edit::Set {
-                name: "max_tokens",
-                value: &value,
+        let can_ask = matches!(
+            self.operation,
+            Operation::ChatCompletions | Operation::Completions
+        );
+        if can_ask && self.stream && !self.wants_usage && quirks.stream_options {
+            edits.push(Edit::SetNested {
+                name: "stream_options",
+                member: "include_usage",
+                value: "true",
             });
         }
-        patch_peeked(&body, &peeked, &edits)
-            .map(Bytes::from)
-            .map_err(broken)
+        if can_ask && !quirks.stream_options && peeked.member("stream_options").is_some() {
+            edits.push(Edit::Remove {
+                name: "stream_options",
+            });
+        }
+        // Renamed for vendors that call it by its old name.
+        if self.operation == Operation::ChatCompletions
+            && !quirks.max_completion_tokens
+            && let Some(limit) = peeked.member("max_completion_tokens")
+        {
+            edits.push(Edit::Remove {
+                name: "max_completion_tokens",
+            });
+            if peeked.member("max_tokens").is_none() {
+                edits.push(Edit::Set {
+                    name: "max_tokens",
+                    value: limit.raw(&self.body),
+                });
+            }
+        }
+        edits
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aigw_translate::operation::BodyKind;
+use aigw_translate::operation::{BodyKind, lookup};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 
@@ -20,9 +20,10 @@ impl Exchange {
     pub(super) fn take_request(&mut self, head: Box<RequestHead>, inputs: Inputs<'_>, effects: &mut Effects) {
         self.started = Some(inputs.now);
         self.created = inputs.wall / 1_000;
-        self.shape = ingress::shape(&head);
+        let found = lookup(&head.method, head.uri.path());
+        self.shape = ingress::shape(&head, found);
         let mut record = new_record(&head, inputs, Arc::clone(&self.snapshot.version));
-        if let Some(operation) = ingress::operation(&head) {
+        if let Some(operation) = ingress::operation(found) {
             record.operation = operation.label();
             record.dialect = operation.conversation().map_or("", |dialect| dialect.as_str());
         }
@@ -32,7 +33,7 @@ impl Exchange {
             .get("x-aigw-strict")
             .is_some_and(|value| value == "true" || value == "1");
         let admitted = ingress::check_origin(&head, &self.snapshot)
-            .and_then(|()| ingress::admit(&head, &self.snapshot, inputs.credentials));
+            .and_then(|()| ingress::admit(&head, found, &self.snapshot, inputs.credentials));
         let preflight =
             ingress::is_preflight(&head) && ingress::allowed_origin(&head, &self.snapshot).is_some();
         self.request = Some(head);

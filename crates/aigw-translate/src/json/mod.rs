@@ -4,6 +4,7 @@ mod edges;
 mod patch;
 mod peek;
 mod scan;
+pub(crate) mod write;
 
 pub use edges::{back, front};
 pub use patch::{Edit, literal, patch, patch_peeked, quote};

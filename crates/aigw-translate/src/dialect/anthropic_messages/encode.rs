@@ -8,7 +8,7 @@ use super::encode_content::{Reader, Writing};
 use super::encode_turns::Conversation;
 use super::models::Model;
 use super::thinking::Plan;
-use super::write::{Object, nested, value};
+use super::write::{Object, WriteExtra, nested, value};
 use crate::dialect::contract::Target;
 use crate::ir::{
     DialectId, Error, JsonSchema, Losses, OutputFormat, Place, Request, Tool, ToolChoice, ToolKind,

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
 
-use super::write::{Object, list, nested, value};
+use super::write::{Object, WriteExtra, list, nested, value};
 use crate::ir::{
     Block, CacheMarker, Citations, DialectId, Document, Losses, Media, MediaKind, MediaSource, Names, Opaque,
     Part, Place, ReasoningBlock, ToolCall, ToolResult,

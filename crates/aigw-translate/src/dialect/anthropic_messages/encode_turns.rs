@@ -5,7 +5,7 @@
 
 use super::encode_content::{Writing, plain};
 use super::models::Model;
-use super::write::Object;
+use super::write::{Object, WriteExtra};
 use crate::ir::{Block, DialectId, Extra, Message, Part, Request, Role};
 
 const THIS: DialectId = DialectId::AnthropicMessages;

@@ -11,7 +11,7 @@ use super::decode_content::content;
 use super::encode_content::{Reader, Writing};
 use super::read::{ContentIn, MessageIn};
 use super::usage::{self, Counts};
-use super::write::Object;
+use super::write::{Object, WriteExtra};
 use crate::dialect::contract::ReplyContext;
 use crate::ir::{
     Candidate, DialectId, Finish, FinishReason, Losses, Names, Opaque, Part, Place, Response, Usage,

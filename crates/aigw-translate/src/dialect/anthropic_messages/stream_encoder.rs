@@ -12,7 +12,7 @@ use super::encode_content::tool_id;
 use super::error;
 use super::response::{message_id, stop_reason};
 use super::usage;
-use super::write::{Object, nested, value};
+use super::write::{Object, WriteExtra, nested, value};
 use crate::dialect::contract::{ReplyContext, StreamEncoder};
 use crate::ir::{BlockKind, Delta, DialectId, Event, Extra, Finish, Losses, Opaque, Place, Signature, Usage};
 

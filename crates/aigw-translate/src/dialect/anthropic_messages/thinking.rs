@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde_json::Number;
 
 use super::models::{Model, ThinkingForm};
-use super::write::Object;
+use super::write::{Object, WriteExtra};
 use crate::ir::{DialectId, Losses, Reasoning, ReasoningEffort, Request, ToolChoice};
 
 /// The vendor's smallest budget.

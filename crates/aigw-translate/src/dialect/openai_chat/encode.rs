@@ -8,7 +8,7 @@ use super::encode_content::{Source, cache_marker};
 use super::encode_message::Messages;
 use super::fields::invalid;
 use super::schema::{ID, effort_of_budget, effort_word, service_tier};
-use super::write::{List, Object, nested, value};
+use super::write::{List, Object, WriteExtra, nested, value};
 use crate::dialect::Target;
 use crate::ir::{
     Error, JsonSchema, Losses, OutputFormat, Place, Reasoning, ReasoningEffort, Request, Tool, ToolChoice,

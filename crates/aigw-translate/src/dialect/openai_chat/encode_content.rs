@@ -6,7 +6,7 @@ use aigw_config::Quirks;
 use base64::Engine as _;
 
 use super::schema::{ID, audio_format};
-use super::write::{List, Object, value};
+use super::write::{List, Object, WriteExtra, value};
 use crate::ir::{
     Block, CacheMarker, DialectId, Document, Losses, Media, MediaKind, MediaSource, Names, Part, Place,
     ReasoningBlock,

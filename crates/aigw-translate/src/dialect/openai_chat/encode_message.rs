@@ -6,7 +6,7 @@
 use super::decode_message::says_error;
 use super::encode_content::{Joint, Source, cache_marker, content, parts, thinking};
 use super::schema::ID;
-use super::write::{List, Object, value};
+use super::write::{List, Object, WriteExtra, value};
 use crate::ir::{Block, DialectId, Message, Part, ReasoningBlock, Role, ToolCall, ToolResult};
 
 /// Writes the messages of one request.

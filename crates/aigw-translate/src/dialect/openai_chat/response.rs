@@ -13,7 +13,7 @@ use super::error::read_error;
 use super::fields::Fields;
 use super::schema::{ID, finish, finish_word, service_tier};
 use super::usage;
-use super::write::{List, Object, nested, value};
+use super::write::{List, Object, WriteExtra, nested, value};
 use crate::dialect::ReplyContext;
 use crate::ir::{
     Block, Candidate, Error, Finish, FinishReason, Losses, Opaque, Part, Place, Response, Usage,

@@ -6,7 +6,7 @@ use super::encode_content::thinking;
 use super::response::made_id;
 use super::schema::{ID, service_tier};
 use super::usage;
-use super::write::{Object, number, value};
+use super::write::{Object, WriteExtra, number, value};
 use crate::dialect::ReplyContext;
 use crate::ir::{Block, DialectId, Extra, Opaque, Part, ReasoningBlock, Signature, Usage};
 
