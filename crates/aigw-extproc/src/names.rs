@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 pub const CLUSTER_HEADER: &str = "x-aigw-cluster";
 
 /// Request header with the id of an exchange that the native host of this process goes on with.
-pub const EXCHANGE_HEADER: &str = "x-aigw-exchange";
+pub use aigw_proxy::EXCHANGE_HEADER;
 
 /// Response header that Envoy adds to its own local replies: its response flags (`UF`, `UT`, `NC`, …). Removed from what upstreams
 /// send.

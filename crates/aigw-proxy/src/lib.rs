@@ -5,6 +5,6 @@ mod listener;
 mod transport;
 mod upstream;
 
-pub use exchange::PEER_HEADER;
-pub use listener::{Place, ServeError, Server, bind_socket, serve, serve_at};
+pub use exchange::{EXCHANGE_HEADER, PEER_HEADER, Parking};
+pub use listener::{ParkedServer, Place, ServeError, Server, bind_socket, serve, serve_at, serve_parked};
 pub use upstream::{Answer, AnswerBody, Proxies, Upstreams};

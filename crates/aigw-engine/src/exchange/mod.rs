@@ -197,6 +197,11 @@ impl Exchange {
         self.record.as_ref().is_some_and(|record| record.stream)
     }
 
+    /// What the record has so far; `None` before the request and after the end.
+    pub fn progress(&self) -> Option<&UsageRecord> {
+        self.record.as_deref()
+    }
+
     /// Another attempt could follow a failure of the one that was asked for last.
     pub fn may_retry(&self) -> bool {
         self.plan.as_ref().is_some_and(Plan::has_more)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aigw_engine::{Event, RequestHead, ResponseHead};
-use aigw_runtime::Gateway;
+use aigw_runtime::{Drive, Gateway};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body::Body;
@@ -87,7 +87,8 @@ async fn answer(
     request: Request<Incoming>,
 ) -> (Response<Reply>, bool) {
     let (parts, mut body) = request.into_parts();
-    let mut session = Session::new(Arc::clone(&context));
+    let drive = Drive::new(Arc::clone(&context.gateway));
+    let mut session = Session::new(drive, None, Arc::clone(&context.upstreams));
     let authority = match parts.uri.authority() {
         Some(authority) => authority.as_str(),
         None => parts
@@ -106,14 +107,22 @@ async fn answer(
         no_body: body.is_end_stream(),
     };
     session.on(Event::Request(Box::new(head)));
+    settle(session, Some(&mut body)).await
+}
+
+/// Brings a session to its head; `body` is the client's, unless it was read before.
+pub(super) async fn settle(
+    mut session: Box<Session>,
+    mut body: Option<&mut Incoming>,
+) -> (Response<Reply>, bool) {
     loop {
         if let Some(head) = session.head.take() {
             return respond(session, *head);
         }
         if let Some(attempt) = session.attempt.take() {
             session.run(*attempt).await;
-        } else if std::mem::take(&mut session.read) {
-            read(&mut session, &mut body).await;
+        } else if let Some(body) = body.as_deref_mut().filter(|_| std::mem::take(&mut session.read)) {
+            read(&mut session, body).await;
         } else if session.abort || session.end || !poll_fn(|cx| session.poll_next(cx)).await {
             return (failed(), true);
         }
@@ -160,7 +169,7 @@ fn respond(session: Box<Session>, head: ResponseHead) -> (Response<Reply>, bool)
 }
 
 /// The answer when the engine has none.
-fn failed() -> Response<Reply> {
+pub(super) fn failed() -> Response<Reply> {
     const TEXT: &str = r#"{"error":{"message":"The gateway failed on this request; its log says why.","type":"server_error","code":"internal"}}"#;
     let mut response = Response::new(Reply::fixed(TEXT));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -5,9 +5,11 @@
 //! end has, to the engine, gone away.
 
 mod door;
-mod entropy;
+mod parked;
 mod reply;
 mod session;
 
 pub use door::PEER_HEADER;
 pub(crate) use door::{Client, Context, serve};
+pub(crate) use parked::resume;
+pub use parked::{EXCHANGE_HEADER, Parking};

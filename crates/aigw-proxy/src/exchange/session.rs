@@ -2,30 +2,22 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use aigw_engine::{
-    Attempt, Effect, Effects, ErrorClass, Event, Exchange, Inputs, Outcome, ResponseHead, UsageRecord,
-};
+use aigw_engine::{Attempt, Effect, Effects, Event, ResponseHead};
+use aigw_runtime::Drive;
 use bytes::Bytes;
-use tokio::time::{Instant, Sleep};
 
-use super::door::Context;
-use super::entropy;
-use crate::upstream::{Answer, AnswerBody};
+use crate::upstream::{Answer, AnswerBody, Upstreams};
 
 /// The exchange and its surroundings.
 pub(super) struct Session {
-    exchange: Exchange,
-    context: Arc<Context>,
+    drive: Drive,
+    upstreams: Arc<Upstreams>,
     effects: Effects,
-    timer: Option<Pin<Box<Sleep>>>,
     upstream: Option<Upstream>,
-    stage: Stage,
     /// The engine wants more of the client's body.
     pub read: bool,
     /// The engine wants this sent.
@@ -48,31 +40,16 @@ enum Upstream {
     Answering(u32, AnswerBody),
 }
 
-/// Where the exchange itself is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Taking events.
-    Open,
-    /// Within an event: seen from outside only after a panic.
-    Busy,
-    /// The record is written.
-    Done,
-}
-
 impl Session {
-    /// An exchange served by what is live now.
-    pub fn new(context: Arc<Context>) -> Box<Self> {
-        let gateway = &context.gateway;
-        let exchange = Exchange::new(Arc::clone(&gateway.load().snapshot), Arc::clone(&gateway.shared));
+    /// An exchange, and what its engine wants sent already.
+    pub fn new(drive: Drive, attempt: Option<Box<Attempt>>, upstreams: Arc<Upstreams>) -> Box<Self> {
         Box::new(Self {
-            exchange,
-            context,
+            drive,
+            upstreams,
             effects: Vec::new(),
-            timer: None,
             upstream: None,
-            stage: Stage::Open,
             read: false,
-            attempt: None,
+            attempt,
             head: None,
             writes: VecDeque::new(),
             end: false,
@@ -82,22 +59,8 @@ impl Session {
 
     /// Tells the engine what happened and takes down what it wants.
     pub fn on(&mut self, event: Event) {
-        if self.stage != Stage::Open {
-            return;
-        }
-        self.stage = Stage::Busy;
-        let live = self.context.gateway.load();
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let inputs = Inputs {
-            now: Instant::now().into_std(),
-            wall: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
-            entropy: entropy::next(),
-            credentials: &live.credentials,
-        };
-        self.exchange.on(event, inputs, &mut self.effects);
-        drop(live);
-        self.stage = Stage::Open;
         let mut effects = std::mem::take(&mut self.effects);
+        self.drive.on(event, &mut effects);
         for effect in effects.drain(..) {
             self.take(effect);
         }
@@ -118,10 +81,8 @@ impl Session {
             Effect::Write(data) => self.writes.push_back(data),
             Effect::End => self.end = true,
             Effect::Abort => self.abort = true,
-            Effect::Record(record) => {
-                self.stage = Stage::Done;
-                self.context.gateway.record(record);
-            }
+            // Already written.
+            Effect::Record(_) => {}
         }
     }
 
@@ -136,9 +97,9 @@ impl Session {
     /// Sends an attempt and tells the engine what came of it, unless the engine loses interest before.
     pub async fn run(&mut self, attempt: Attempt) {
         let number = attempt.attempt;
-        let context = Arc::clone(&self.context);
+        let upstreams = Arc::clone(&self.upstreams);
         self.upstream = Some(Upstream::Sending(number));
-        let mut sending = pin!(context.upstreams.send(attempt));
+        let mut sending = pin!(upstreams.send(attempt));
         while self.is_sending(number) && self.head.is_none() {
             match self.within(sending.as_mut()).await {
                 Some(Ok(Answer { head, body })) => {
@@ -191,10 +152,10 @@ impl Session {
                 }
                 return Poll::Ready(true);
             }
-        } else if self.stage != Stage::Open || self.exchange.deadline().is_none() {
+        } else if !self.drive.is_open() || self.drive.exchange().deadline().is_none() {
             return Poll::Ready(false);
         }
-        ready!(self.poll_deadline(cx));
+        ready!(self.drive.poll_deadline(cx));
         self.on(Event::Deadline);
         Poll::Ready(true)
     }
@@ -216,75 +177,15 @@ impl Session {
         let mut future = pin!(future);
         poll_fn(|cx| match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => self.poll_deadline(cx).map(|()| None),
+            Poll::Pending => self.drive.poll_deadline(cx).map(|()| None),
         })
         .await
-    }
-
-    fn poll_deadline(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let Some(deadline) = self.exchange.deadline().map(Instant::from_std) else {
-            return Poll::Pending;
-        };
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        // Deadlines move with each piece, mostly further away: the timer is left as it is until it goes off.
-        if deadline < timer.deadline() {
-            timer.as_mut().reset(deadline);
-        }
-        loop {
-            ready!(timer.as_mut().poll(cx));
-            if deadline <= Instant::now() {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(deadline);
-        }
     }
 
     /// The upstream has sent all that it promised the client, though nobody looked for its end.
     pub fn complete(&mut self) {
         if let Some(attempt) = self.current() {
             self.on(Event::UpstreamEnd { attempt });
-        }
-    }
-
-    fn leave(&mut self) {
-        if self.stage != Stage::Busy {
-            return self.on(Event::ClientGone);
-        }
-        // The engine panicked within an event. It may still be able to tell what it knows.
-        self.stage = Stage::Open;
-        self.effects.clear();
-        let context = Arc::clone(&self.context);
-        let live = context.gateway.load();
-        let inputs = Inputs {
-            now: Instant::now().into_std(),
-            wall: 0,
-            entropy: 0,
-            credentials: &live.credentials,
-        };
-        self.exchange.on(Event::ClientGone, inputs, &mut self.effects);
-        for effect in self.effects.drain(..) {
-            if let Effect::Record(record) = effect {
-                context.gateway.record(blame(record));
-            }
-        }
-    }
-}
-
-/// Says in a record that the fault was ours.
-fn blame(mut record: Box<UsageRecord>) -> Box<UsageRecord> {
-    record.status = if record.status == 0 { 500 } else { record.status };
-    record.outcome = Outcome::Error;
-    record.error_class = Some(ErrorClass::Internal);
-    record.error_code = Some("internal".to_owned());
-    record
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if self.stage != Stage::Done && catch_unwind(AssertUnwindSafe(|| self.leave())).is_err() {
-            tracing::error!("an exchange ended in a panic and left no record");
         }
     }
 }

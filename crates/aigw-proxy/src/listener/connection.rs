@@ -24,7 +24,7 @@ const HEAD: Duration = Duration::from_secs(30);
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Largest HTTP/1.1 head, and most that is read or written ahead.
-const MAX_BUFFER: usize = 128 * 1024;
+pub(super) const MAX_BUFFER: usize = 128 * 1024;
 /// Largest decoded HTTP/2 head.
 const MAX_HEADER_LIST: u32 = 64 * 1024;
 /// Bytes that one HTTP/2 request may be ahead of its reader.
@@ -90,7 +90,7 @@ pub(super) async fn serve(
     }
 }
 
-async fn until<C: Future>(
+pub(super) async fn until<C: Future>(
     mut stop: watch::Receiver<bool>,
     connection: C,
     end: impl FnOnce(std::pin::Pin<&mut C>),

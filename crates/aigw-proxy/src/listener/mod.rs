@@ -2,9 +2,11 @@
 
 mod certificate;
 mod connection;
+mod parked;
 mod place;
 mod server;
 mod socket;
 
+pub use parked::{ParkedServer, serve_parked};
 pub use place::{Place, bind_socket};
 pub use server::{ServeError, Server, serve, serve_at};

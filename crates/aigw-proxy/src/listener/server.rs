@@ -20,7 +20,7 @@ use crate::upstream::Upstreams;
 /// How often a certificate's files are read again.
 const REFRESH: Duration = Duration::from_secs(5);
 /// Pause after a connection could not be accepted (most often: no file descriptor is left).
-const PAUSE: Duration = Duration::from_millis(50);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a listener could not be opened.
 #[derive(Debug, Error)]

@@ -1,0 +1,138 @@
+//! Exchanges that another host of this process began, waiting to be gone on with here under an id that nobody can guess.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use aigw_engine::Attempt;
+use aigw_runtime::Drive;
+use futures_util::FutureExt;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use rustls::crypto::SecureRandom;
+use tokio::time::Instant;
+
+use super::door;
+use super::reply::Reply;
+use super::session::Session;
+use crate::upstream::Upstreams;
+
+/// Request header with the id of a parked exchange.
+pub const EXCHANGE_HEADER: &str = "x-aigw-exchange";
+
+/// How long an exchange waits: the proxy in front comes for it within milliseconds, or its client has gone.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often it is looked for exchanges that nobody came for.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// The exchanges that wait. One that nobody comes for ends as its client's who has gone.
+pub struct Parking {
+    waiting: Mutex<HashMap<u128, Parked>>,
+    random: &'static dyn SecureRandom,
+}
+
+struct Parked {
+    drive: Drive,
+    attempt: Box<Attempt>,
+    since: Instant,
+}
+
+impl Parking {
+    /// Nothing waits yet. Must be called within a runtime: a task of its own ends what nobody comes for.
+    pub fn new() -> Arc<Self> {
+        let parking = Arc::new(Self {
+            waiting: Mutex::default(),
+            random: rustls::crypto::ring::default_provider().secure_random,
+        });
+        tokio::spawn(sweep(Arc::downgrade(&parking)));
+        parking
+    }
+
+    /// Puts an exchange by whose engine wants `attempt` sent, and says the id it can be had for, once. `None` when the system
+    /// has no randomness: the exchange is ended.
+    pub fn park(&self, drive: Drive, attempt: Box<Attempt>) -> Option<String> {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes).ok()?;
+        let id = u128::from_ne_bytes(bytes);
+        let parked = Parked {
+            drive,
+            attempt,
+            since: Instant::now(),
+        };
+        self.lock().insert(id, parked);
+        Some(format!("{id:032x}"))
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn take(&self, id: &str) -> Option<Parked> {
+        let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let id = u128::from_str_radix(id, 16).ok().filter(|_| is_id)?;
+        self.lock().remove(&id)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u128, Parked>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Parking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parking")
+            .field("waiting", &self.waiting())
+            .finish_non_exhaustive()
+    }
+}
+
+async fn sweep(parking: Weak<Parking>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let Some(parking) = parking.upgrade() else { return };
+        let now = Instant::now();
+        // Records are written when the exchanges are dropped: not under the lock.
+        let left: Vec<Parked> = parking
+            .lock()
+            .extract_if(|_, parked| now.duration_since(parked.since) >= PATIENCE)
+            .map(|(_, parked)| parked)
+            .collect();
+        if !left.is_empty() {
+            tracing::debug!(exchanges = left.len(), "nobody came for parked exchanges");
+        }
+    }
+}
+
+/// Goes on with the exchange that `request` has the id of; whoever has none gets nothing here.
+pub(crate) async fn resume(
+    parking: Arc<Parking>,
+    upstreams: Arc<Upstreams>,
+    request: Request<Incoming>,
+) -> Result<Response<Reply>, Infallible> {
+    let id = request.headers().get(EXCHANGE_HEADER);
+    let parked = id.and_then(|id| parking.take(id.to_str().ok()?));
+    let Some(Parked { drive, attempt, .. }) = parked else {
+        return Ok(unknown());
+    };
+    let answer = AssertUnwindSafe(async {
+        let session = Session::new(drive, Some(attempt), upstreams);
+        door::settle(session, None).await
+    })
+    .catch_unwind()
+    .await;
+    Ok(answer.map_or_else(|_| door::failed(), |(response, _)| response))
+}
+
+fn unknown() -> Response<Reply> {
+    const TEXT: &str = r#"{"error":{"message":"This exchange is over or never was.","type":"server_error","code":"unknown_exchange"}}"#;
+    let mut response = Response::new(Reply::fixed(TEXT));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert("x-aigw-error", HeaderValue::from_static("unknown_exchange"));
+    response
+}

@@ -1,0 +1,90 @@
+//! The socket on which a proxy in front goes on with parked exchanges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::connection::{MAX_BUFFER, until};
+use super::server::{PAUSE, told};
+use crate::exchange::{self, Parking};
+use crate::upstream::Upstreams;
+
+/// The running door. Dropping it cuts all connections.
+#[derive(Debug)]
+pub struct ParkedServer {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// Serves parked exchanges, and nothing else, on a socket that only the proxy in front can connect to.
+pub fn serve_parked(socket: UnixListener, parking: Arc<Parking>, upstreams: Arc<Upstreams>) -> ParkedServer {
+    let (stop, stopped) = watch::channel(false);
+    let task = tokio::spawn(accept(socket, parking, upstreams, stopped));
+    ParkedServer { stop, task }
+}
+
+impl ParkedServer {
+    /// Accepts nothing more and waits until all exchanges have ended, at most for `grace`; what is left is cut then.
+    /// True when nothing was cut.
+    pub async fn drain(mut self, grace: Duration) -> bool {
+        self.stop.send_replace(true);
+        tokio::time::timeout(grace, &mut self.task).await.is_ok()
+    }
+}
+
+impl Drop for ParkedServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(
+    socket: UnixListener,
+    parking: Arc<Parking>,
+    upstreams: Arc<Upstreams>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    let stopped = stop.clone();
+    loop {
+        tokio::select! {
+            accepted = socket.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let (parking, upstreams) = (Arc::clone(&parking), Arc::clone(&upstreams));
+                    connections.spawn(connection(stream, parking, upstreams, stopped.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection for parked exchanges");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            () = told(&mut stop) => break,
+        }
+    }
+    drop(socket);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn connection(
+    stream: UnixStream,
+    parking: Arc<Parking>,
+    upstreams: Arc<Upstreams>,
+    stop: watch::Receiver<bool>,
+) {
+    let service =
+        service_fn(move |request| exchange::resume(Arc::clone(&parking), Arc::clone(&upstreams), request));
+    // The proxy in front closes what it does not need; we would do it just when it sends the next request.
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(MAX_BUFFER)
+        .serve_connection(TokioIo::new(stream), service);
+    until(stop, connection, |connection| connection.graceful_shutdown()).await;
+}
