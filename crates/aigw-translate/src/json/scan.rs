@@ -131,26 +131,51 @@ impl<'a> Scanner<'a> {
 
     /// Consumes a string whose opening quote is at the position; whether it has escapes.
     pub(super) fn string(&mut self) -> Result<bool, PeekError> {
-        let mut escaped = false;
         self.at += 1;
-        while let Some(block) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
-            // All that is special in a block is found at once: in prose an escape is never far.
-            let start = self.at;
-            let mut found = specials(block);
-            self.at += block.len();
-            while found != 0 {
-                let at = start + found.trailing_zeros() as usize;
-                if self.bytes.get(at) == Some(&b'"') {
-                    self.at = at + 1;
-                    return Ok(escaped);
-                }
-                let next = self.escape(at)?;
-                escaped = true;
-                found &= u32::MAX.checked_shl((next - start) as u32).unwrap_or(0);
-                self.at = next.max(start + block.len());
+        let mut start = self.at;
+        let mut escaped = false;
+        // The block before ended within an escape.
+        let mut open = false;
+        while let Some(block) = self.bytes.get(start..).and_then(<[u8]>::first_chunk) {
+            let found = Specials::of(block);
+            let (escapes, open_after) = found.escaped(open);
+            let ends = found.quotes & !escapes;
+            let inside = ends.wrapping_sub(1) & !ends;
+            if found.controls & inside != 0 || !self.escapes_are_valid(start, escapes & inside) {
+                break;
             }
+            escaped |= escapes & inside != 0;
+            if ends != 0 {
+                self.at = start + ends.trailing_zeros() as usize + 1;
+                return Ok(escaped);
+            }
+            open = open_after;
+            start += block.len();
         }
+        if !open {
+            self.at = start;
+        }
+        // Byte by byte: the last bytes of the text, or a fault that is to be found exactly.
         self.string_end(escaped)
+    }
+
+    /// Whether what follows each backslash may follow it; bit n stands for the byte at `start + n`.
+    #[inline]
+    fn escapes_are_valid(&self, start: usize, mut escapes: u32) -> bool {
+        let mut valid = true;
+        while escapes != 0 {
+            let at = start + escapes.trailing_zeros() as usize;
+            valid &= match self.bytes.get(at) {
+                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => true,
+                Some(b'u') => self
+                    .bytes
+                    .get(at + 1..at + 5)
+                    .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)),
+                _ => false,
+            };
+            escapes &= escapes - 1;
+        }
+        valid
     }
 
     /// The same for less than a block before the end of the text.
@@ -238,24 +263,42 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Bit n is set when byte n does not stand for itself in a string.
-#[inline]
-fn specials(block: &[u8; 32]) -> u32 {
-    let (halves, _) = block.as_chunks::<16>();
-    halves
-        .iter()
-        .rev()
-        .fold(0, |found, half| found << 16 | specials_of_half(*half))
+/// What is special in a block of a string; bit n stands for byte n.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Specials {
+    quotes: u32,
+    backslashes: u32,
+    controls: u32,
 }
 
-#[inline]
-fn specials_of_half(half: [u8; 16]) -> u32 {
-    let text = u8x16::new(half);
-    let last_control = u8x16::splat(0x1f);
-    let control = text.min(last_control).simd_eq(text);
-    let quote = text.simd_eq(u8x16::splat(b'"'));
-    let backslash = text.simd_eq(u8x16::splat(b'\\'));
-    (control | quote | backslash).to_bitmask()
+impl Specials {
+    #[inline]
+    fn of(block: &[u8; 32]) -> Self {
+        let (halves, _) = block.as_chunks::<16>();
+        halves.iter().rev().fold(Self::default(), |found, half| {
+            let text = u8x16::new(*half);
+            let control = text.min(u8x16::splat(0x1f)).simd_eq(text);
+            Self {
+                quotes: found.quotes << 16 | text.simd_eq(u8x16::splat(b'"')).to_bitmask(),
+                backslashes: found.backslashes << 16 | text.simd_eq(u8x16::splat(b'\\')).to_bitmask(),
+                controls: found.controls << 16 | control.to_bitmask(),
+            }
+        })
+    }
+
+    /// Which bytes follow a backslash that is not itself escaped, and whether the first byte after the block does. `open`: the
+    /// block's own first byte does.
+    #[inline]
+    fn escaped(self, open: bool) -> (u32, bool) {
+        // Runs of backslashes all at once: subtracting where runs begin carries through each run, and tells runs of odd
+        // length by the parity of the place where the carry ends.
+        const ODD: u32 = 0xaaaa_aaaa;
+        let first = u32::from(open);
+        let starts = self.backslashes & !first;
+        let codes = (starts << 1 | ODD).wrapping_sub(starts) ^ ODD;
+        let escapes = codes ^ (self.backslashes | first);
+        (escapes, codes & self.backslashes & 1 << 31 != 0)
+    }
 }
 
 /// No quote, backslash or control character.
@@ -273,8 +316,37 @@ mod tests {
             for at in 0..32 {
                 let mut block = [b'a'; 32];
                 block[at] = byte;
-                let expected = if is_plain(byte) { 0 } else { 1 << at };
-                assert_eq!(specials(&block), expected, "byte {byte:#04x} at {at}");
+                let if_is = |kind: bool| u32::from(kind) << at;
+                let expected = Specials {
+                    quotes: if_is(byte == b'"'),
+                    backslashes: if_is(byte == b'\\'),
+                    controls: if_is(byte < 0x20),
+                };
+                assert_eq!(Specials::of(&block), expected, "byte {byte:#04x} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn runs_of_backslashes_escape_every_other_byte() {
+        for bits in 0..1_u32 << 16 {
+            // Both halves and the border between blocks are met.
+            let backslashes = bits << 16 | bits.reverse_bits() >> 16;
+            for open in [false, true] {
+                let (mut expected, mut escaping) = (0_u32, open);
+                for at in 0..32 {
+                    expected |= u32::from(escaping) << at;
+                    escaping = !escaping && backslashes >> at & 1 == 1;
+                }
+                let found = Specials {
+                    backslashes,
+                    ..Specials::default()
+                };
+                assert_eq!(
+                    found.escaped(open),
+                    (expected, escaping),
+                    "{backslashes:032b} {open}"
+                );
             }
         }
     }
