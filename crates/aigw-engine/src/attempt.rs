@@ -74,6 +74,12 @@ impl Plan {
         self.attempts += 1;
     }
 
+    /// The current attempt came to nothing before it began, and begins again.
+    pub(crate) fn renewed(&mut self) {
+        self.tries_here = self.tries_here.saturating_sub(1);
+        self.attempts = self.attempts.saturating_sub(1);
+    }
+
     /// True when some failure of the attempt that is going on would be followed by another attempt, besides a connection that is
     /// tried once more.
     pub(crate) fn has_more(&self) -> bool {

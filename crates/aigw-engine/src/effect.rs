@@ -50,6 +50,8 @@ pub struct Attempt {
     pub headers: HeaderMap,
     /// Body.
     pub body: AttemptBody,
+    /// Only a connection that carried no request yet will do.
+    pub fresh: bool,
     /// Timeouts; the host applies `connect`, the engine the others.
     pub timeouts: Timeouts,
 }

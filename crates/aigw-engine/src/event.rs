@@ -98,6 +98,9 @@ pub struct Failure {
 pub enum FailureKind {
     /// No connection came about (name, address, refusal, TLS, proxy, time): nothing of the request was sent.
     Connect,
+    /// A kept connection turned out to have been closed by the peer when the request was put on it: the peer did nothing about
+    /// it. The engine asks for the same attempt once more, [`super::Attempt::fresh`], and keeps no record of this.
+    Stale,
     /// The connection broke before or inside the answer.
     Reset,
     /// The answer breaks a rule of HTTP.

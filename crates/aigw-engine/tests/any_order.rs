@@ -202,7 +202,12 @@ fn play(script: &mut Script, one: &Move) {
             script.play(Event::UpstreamEnd { attempt });
         }
         Move::Failed(which, kind) => {
-            let kinds = [FailureKind::Connect, FailureKind::Reset, FailureKind::Protocol];
+            let kinds = [
+                FailureKind::Connect,
+                FailureKind::Stale,
+                FailureKind::Reset,
+                FailureKind::Protocol,
+            ];
             let attempt = number(script, which);
             let failure = Failure {
                 kind: kinds[kind % 3],

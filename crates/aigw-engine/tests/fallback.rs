@@ -185,3 +185,21 @@ fn with_nobody_left_a_timeout_is_a_504() {
     assert_eq!((script.status(), script.error_code()), (504, "upstream_timeout"));
     assert_eq!(script.record().attempts[0].failure, Some("timeout"));
 }
+
+#[test]
+fn a_kept_connection_that_had_been_closed_leaves_no_trace() {
+    let mut script = Script::new(&snapshot(two_backends()));
+    script.post(CHAT, &chat("m", false));
+    assert!(!script.attempts[0].fresh);
+    script.fail(FailureKind::Stale);
+    assert_eq!(script.attempts.len(), 2);
+    let again = &script.attempts[1];
+    assert!(again.fresh);
+    assert_eq!(again.backend.name.as_ref(), "a");
+    assert_eq!(again.path, script.attempts[0].path);
+    script.answer(200, &openai_answer("Hello"));
+    assert_eq!(script.json()["choices"][0]["message"]["content"], "Hello");
+    let record = script.record();
+    assert_eq!(record.attempts.len(), 1, "what was never tried is no attempt");
+    assert_eq!(record.outcome, Outcome::Success);
+}

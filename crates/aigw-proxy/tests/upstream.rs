@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aigw_config::Endpoint;
-use aigw_engine::FailureKind;
+use aigw_engine::{Attempt, FailureKind};
 use aigw_proxy::{Proxies, Upstreams};
 use bytes::Bytes;
 use http_body_util::{BodyExt, StreamBody};
@@ -72,10 +72,19 @@ async fn kept_connection_closed_by_the_peer_costs_nothing() {
         again
     });
     let upstreams = Upstreams::new(Proxies::none());
-    for _ in 0..3 {
+    for _ in 0..2 {
         let answer = upstreams.send(attempt(&plain(address))).await.unwrap();
         assert_eq!(text(answer.body).await.unwrap(), "ok");
     }
+    // Here the request was on its way already: the engine is asked for it again.
+    let crossed = upstreams.send(attempt(&plain(address))).await.err().unwrap();
+    assert_eq!(crossed.kind, FailureKind::Stale);
+    let again = Attempt {
+        fresh: true,
+        ..attempt(&plain(address))
+    };
+    let answer = upstreams.send(again).await.unwrap();
+    assert_eq!(text(answer.body).await.unwrap(), "ok");
     assert!(server.await.unwrap().ends_with("{\"model\":\"m\"}"));
 }
 

@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aigw_config::Credentials;
 use aigw_engine::{Effect, Effects, ErrorClass, Event, Exchange, Inputs, Outcome, UsageRecord};
 use tokio::time::{Instant, Sleep};
 
@@ -18,6 +19,8 @@ pub struct Drive {
     gateway: Arc<Gateway>,
     timer: Option<Pin<Box<Sleep>>>,
     stage: Stage,
+    /// Both clocks at the start; from there on only the monotonic one is read.
+    began: (Instant, Duration),
 }
 
 /// Where the exchange itself is.
@@ -40,6 +43,22 @@ impl Drive {
             gateway,
             timer: None,
             stage: Stage::Open,
+            began: (
+                Instant::now(),
+                SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            ),
+        }
+    }
+
+    fn inputs<'a>(&self, credentials: &'a Credentials) -> Inputs<'a> {
+        let now = Instant::now();
+        let (then, wall) = self.began;
+        let wall = wall.saturating_add(now.saturating_duration_since(then));
+        Inputs {
+            now: now.into_std(),
+            wall: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+            entropy: entropy::next(),
+            credentials,
         }
     }
 
@@ -56,13 +75,7 @@ impl Drive {
         }
         self.stage = Stage::Busy;
         let live = self.gateway.load();
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let inputs = Inputs {
-            now: Instant::now().into_std(),
-            wall: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
-            entropy: entropy::next(),
-            credentials: &live.credentials,
-        };
+        let inputs = self.inputs(&live.credentials);
         self.exchange.on(event, inputs, effects);
         drop(live);
         self.stage = Stage::Open;
@@ -116,12 +129,7 @@ impl Drive {
         // The engine panicked within an event. It may still be able to tell what it knows.
         let gateway = Arc::clone(&self.gateway);
         let live = gateway.load();
-        let inputs = Inputs {
-            now: Instant::now().into_std(),
-            wall: 0,
-            entropy: 0,
-            credentials: &live.credentials,
-        };
+        let inputs = self.inputs(&live.credentials);
         let mut effects = Vec::new();
         self.exchange.on(Event::ClientGone, inputs, &mut effects);
         for effect in effects {

@@ -13,8 +13,15 @@ use crate::reply::Refusal;
 
 impl Exchange {
     pub(super) fn take_failure(&mut self, failure: Failure, inputs: Inputs<'_>, effects: &mut Effects) {
+        let kind = match failure.kind {
+            FailureKind::Stale if matches!(self.phase, Phase::Head) && self.plan.is_some() => {
+                return self.renew(inputs, effects);
+            }
+            FailureKind::Stale => FailureKind::Reset,
+            kind => kind,
+        };
         let backend = self.backend_name();
-        let (setback, label, refusal) = match failure.kind {
+        let (setback, label, refusal) = match kind {
             FailureKind::Connect => (
                 Setback::Connect,
                 "connect",
@@ -24,7 +31,7 @@ impl Exchange {
                     format!("The backend `{backend}` cannot be reached: {}.", failure.message),
                 ),
             ),
-            FailureKind::Reset => (
+            FailureKind::Reset | FailureKind::Stale => (
                 Setback::Broken,
                 "reset",
                 upstream_error(
@@ -47,6 +54,26 @@ impl Exchange {
             ),
         };
         self.fail_attempt(setback, label, refusal, &failure.message, inputs, effects);
+    }
+
+    /// The attempt once more, as if it had not been made.
+    fn renew(&mut self, inputs: Inputs<'_>, effects: &mut Effects) {
+        let Some(candidate) = self.current.take().map(|current| current.candidate) else {
+            return;
+        };
+        if let Some(record) = &mut self.record {
+            record.attempts.pop();
+        }
+        if let Some(plan) = &mut self.plan {
+            plan.renewed();
+        }
+        let before = effects.len();
+        self.follow(Next::Try(candidate, Duration::ZERO), inputs, effects);
+        for effect in effects.iter_mut().skip(before) {
+            if let Effect::Attempt(attempt) = effect {
+                attempt.fresh = true;
+            }
+        }
     }
 
     /// An answer that makes no sense, found while its attempt still runs.

@@ -96,6 +96,7 @@ impl Exchange {
         Ok(Prepared {
             attempt: Box::new(Attempt {
                 attempt: 0,
+                fresh: false,
                 backend: Arc::clone(backend),
                 method: request.method.clone(),
                 path: with_query(path, request.uri.query(), translated),

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use aigw_engine::Failure;
+use aigw_engine::{Failure, FailureKind};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -33,8 +33,8 @@ pub(super) struct Http1 {
 
 /// Why a request came to nothing.
 pub(super) enum Broken {
-    /// The peer never saw it, or had closed the kept connection before it could have: here it is again.
-    Stale(Box<Request<Full<Bytes>>>),
+    /// The peer never saw it: here it is again.
+    Unsent(Box<Request<Full<Bytes>>>),
     /// The attempt failed.
     Failed(Failure),
 }
@@ -83,7 +83,7 @@ impl Http1 {
 
     /// Sends a request and waits for the head of its answer.
     pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<http::Response<Incoming>, Broken> {
-        let copy = self.kept.map(|_| (request.clone(), Instant::now()));
+        let sent = self.kept.map(|_| Instant::now());
         let mut response = pin!(self.sender.try_send_request(request));
         let result = poll_fn(|cx| {
             self.drive(cx);
@@ -93,10 +93,13 @@ impl Http1 {
             }
         })
         .await;
-        result.map_err(|mut error| match (error.take_message(), copy) {
-            (Some(request), _) => Broken::Stale(Box::new(request)),
-            (None, Some((request, sent))) if is_cut(error.error()) && sent.elapsed() < CROSSING => {
-                Broken::Stale(Box::new(request))
+        result.map_err(|mut error| match (error.take_message(), sent) {
+            (Some(request), _) => Broken::Unsent(Box::new(request)),
+            (None, Some(sent)) if is_cut(error.error()) && sent.elapsed() < CROSSING => {
+                Broken::Failed(Failure {
+                    kind: FailureKind::Stale,
+                    message: "the peer had closed the connection".to_owned(),
+                })
             }
             (None, _) => Broken::Failed(classify(error.error())),
         })

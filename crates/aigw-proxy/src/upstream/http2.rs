@@ -121,7 +121,7 @@ impl Lease {
             .try_send_request(request)
             .await
             .map_err(|mut error| match error.take_message() {
-                Some(request) => Broken::Stale(Box::new(request)),
+                Some(request) => Broken::Unsent(Box::new(request)),
                 None => Broken::Failed(classify(error.error())),
             })
     }

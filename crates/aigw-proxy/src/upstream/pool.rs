@@ -83,18 +83,22 @@ impl Upstreams {
     pub async fn send(&self, attempt: Attempt) -> Result<Answer, Failure> {
         let host = self.host(&attempt.backend.endpoint)?;
         let connecting = attempt.timeouts.connect.duration();
+        let kept = match attempt.fresh {
+            true => None,
+            false => host.kept_line(),
+        };
         let mut request = host.request(attempt)?;
-        if let Some(line) = host.kept_line() {
+        if let Some(line) = kept {
             match host.run(line, request).await {
                 Ok(answer) => return Ok(answer),
                 Err(Broken::Failed(failure)) => return Err(failure),
-                Err(Broken::Stale(again)) => request = *again,
+                Err(Broken::Unsent(again)) => request = *again,
             }
         }
         let line = Box::pin(self.fresh_line(&host, connecting)).await?;
         host.run(line, request).await.map_err(|broken| match broken {
             Broken::Failed(failure) => failure,
-            Broken::Stale(_) => failure::connect("the connection was closed as soon as it stood"),
+            Broken::Unsent(_) => failure::connect("the connection was closed as soon as it stood"),
         })
     }
 

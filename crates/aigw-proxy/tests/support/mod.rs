@@ -65,6 +65,7 @@ pub fn attempt(endpoint: &Endpoint) -> Attempt {
         path: "/v1/chat/completions?a=b".to_owned(),
         headers: HeaderMap::new(),
         body: AttemptBody::Whole(Bytes::from_static(b"{\"model\":\"m\"}")),
+        fresh: false,
         timeouts: TIMEOUTS,
     }
 }
