@@ -218,9 +218,8 @@ impl Exchange {
             ),
         };
         let prepared = self.prepare(candidate, inputs)?;
-        let number = self.record.as_ref().map_or(0, |record| {
-            u32::try_from(record.attempts.len()).unwrap_or(u32::MAX)
-        });
+        let number = self.sent;
+        self.sent = self.sent.saturating_add(1);
         let timeouts = candidate.timeouts;
         if let Some(record) = &mut self.record {
             record.backend = Some(Arc::clone(&candidate.backend.name));

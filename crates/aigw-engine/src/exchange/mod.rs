@@ -52,6 +52,8 @@ pub struct Exchange {
     place: Option<Place>,
     plan: Option<Plan>,
     current: Option<Current>,
+    /// Attempts asked for, renewed ones too: the next one's number.
+    sent: u32,
     last_failure: Option<Refusal>,
     record: Option<Box<UsageRecord>>,
     permits: Permits,
@@ -136,6 +138,7 @@ impl Exchange {
             place: None,
             plan: None,
             current: None,
+            sent: 0,
             last_failure: None,
             record: None,
             permits: Permits::default(),
