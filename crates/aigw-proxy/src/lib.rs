@@ -6,5 +6,7 @@ mod transport;
 mod upstream;
 
 pub use exchange::{EXCHANGE_HEADER, PEER_HEADER, Parking};
-pub use listener::{ParkedServer, Place, ServeError, Server, bind_socket, serve, serve_at, serve_parked};
-pub use upstream::{Answer, AnswerBody, Proxies, Upstreams};
+pub use listener::{
+    ParkedServer, Place, ServeError, Server, bind_socket, read_certificate, serve, serve_at, serve_parked,
+};
+pub use upstream::{Answer, AnswerBody, Proxies, Proxy, Upstreams};

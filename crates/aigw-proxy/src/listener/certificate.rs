@@ -75,6 +75,13 @@ fn read_files(paths: &(String, String)) -> Result<(Vec<u8>, Vec<u8>), String> {
     Ok((read(&paths.0)?, read(&paths.1)?))
 }
 
+/// Reads certificate chain and key, PEM, for somebody else to serve; an error when they do not work together. Blocks.
+pub fn read_certificate(paths: &(String, String)) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let files = read_files(paths)?;
+    parse(paths, &files, &rustls::crypto::ring::default_provider())?;
+    Ok(files)
+}
+
 fn hash(files: &(Vec<u8>, Vec<u8>)) -> u64 {
     let mut hasher = DefaultHasher::new();
     files.hash(&mut hasher);

@@ -7,6 +7,7 @@ mod place;
 mod server;
 mod socket;
 
+pub use certificate::read_certificate;
 pub use parked::{ParkedServer, serve_parked};
 pub use place::{Place, bind_socket};
 pub use server::{ServeError, Server, serve, serve_at};

@@ -11,4 +11,4 @@ mod tls;
 
 pub use answer::{Answer, AnswerBody};
 pub use pool::Upstreams;
-pub use proxies::Proxies;
+pub use proxies::{Proxies, Proxy};

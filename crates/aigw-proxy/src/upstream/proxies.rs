@@ -12,7 +12,7 @@ pub struct Proxies(Option<Matcher>);
 
 /// One forward proxy.
 #[derive(Clone, Debug)]
-pub(super) struct Proxy {
+pub struct Proxy {
     /// Host name or address, without brackets.
     pub host: String,
     /// Port.
@@ -43,7 +43,7 @@ impl Proxies {
     }
 
     /// The proxy for `endpoint`; an error when it is of a kind that is not supported.
-    pub(super) fn find(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, String> {
+    pub fn find(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, String> {
         let Some(matcher) = &self.0 else { return Ok(None) };
         if is_loopback(&endpoint.host) {
             return Ok(None);

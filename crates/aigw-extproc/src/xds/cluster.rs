@@ -1,0 +1,201 @@
+//! Where Envoy sends requests: upstreams by name or address, and the sockets of this process.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use aigw_config::Endpoint;
+use envoy_types::pb::envoy::config::cluster::v3::circuit_breakers::Thresholds;
+use envoy_types::pb::envoy::config::cluster::v3::cluster::{
+    ClusterDiscoveryType, CustomClusterType, DiscoveryType, EdsClusterConfig,
+};
+use envoy_types::pb::envoy::config::cluster::v3::{CircuitBreakers, Cluster, UpstreamConnectionOptions};
+use envoy_types::pb::envoy::config::core::v3::{
+    Address, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions as CommonOptions, TcpKeepalive,
+    TransportSocket,
+};
+use envoy_types::pb::envoy::config::endpoint::v3::{
+    ClusterLoadAssignment, Endpoint as LbAddress, LbEndpoint, LocalityLbEndpoints, lb_endpoint,
+};
+use envoy_types::pb::envoy::extensions::clusters::common::dns::v3::DnsLookupFamily;
+use envoy_types::pb::envoy::extensions::clusters::dns::v3::DnsCluster;
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig;
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::{
+    AutoHttpConfig, ExplicitHttpConfig, UpstreamProtocolOptions,
+};
+
+use super::materials::Materials;
+use super::options::Options;
+use super::typed::{ads, any, duration, number, pipe, seconds, socket};
+use super::upstream_tls;
+
+/// How long a connection waits for its next request.
+const KEEP: Duration = Duration::from_secs(90);
+/// How long the sockets of this process may take to accept.
+const CONNECT_LOCAL: Duration = Duration::from_secs(5);
+/// Bytes that an HTTP/2 stream may be ahead of its reader, and all streams of a connection together.
+const WINDOWS: (u32, u32) = (1 << 20, 16 << 20);
+const OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/// An upstream's cluster, and its addresses where those come apart.
+pub(super) struct Upstream {
+    pub cluster: Cluster,
+    pub addresses: Option<ClusterLoadAssignment>,
+}
+
+/// The cluster of an upstream, or why Envoy cannot reach it by itself.
+pub(super) fn upstream(
+    name: &str,
+    endpoint: &Endpoint,
+    connect: Duration,
+    materials: &Materials,
+    options: &Options,
+) -> Result<Upstream, String> {
+    let mut cluster = Cluster {
+        connect_timeout: duration(connect),
+        transport_socket: transport(endpoint, materials, options)?,
+        upstream_connection_options: Some(UpstreamConnectionOptions {
+            tcp_keepalive: Some(TcpKeepalive {
+                keepalive_probes: number(3),
+                keepalive_time: number(30),
+                keepalive_interval: number(10),
+            }),
+            ..UpstreamConnectionOptions::default()
+        }),
+        ..unlimited(name, protocol(endpoint.https))
+    };
+    let addresses = assignment(name, socket(&endpoint.host, endpoint.port));
+    if endpoint.host.parse::<IpAddr>().is_ok() {
+        cluster.cluster_discovery_type = Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into()));
+        cluster.eds_cluster_config = Some(EdsClusterConfig {
+            eds_config: ads(),
+            service_name: String::new(),
+        });
+        return Ok(Upstream {
+            cluster,
+            addresses: Some(addresses),
+        });
+    }
+    cluster.cluster_discovery_type = Some(ClusterDiscoveryType::ClusterType(by_name()));
+    cluster.load_assignment = Some(addresses);
+    Ok(Upstream {
+        cluster,
+        addresses: None,
+    })
+}
+
+/// A cluster of the native host in this process.
+pub(super) fn native(name: &str, path: &Path) -> Cluster {
+    let http1 = ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default());
+    Cluster {
+        connect_timeout: duration(CONNECT_LOCAL),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
+        load_assignment: Some(assignment(name, pipe(path))),
+        ..unlimited(name, explicit(http1))
+    }
+}
+
+/// A cluster without the limits that Envoy has of itself: what is too much is refused by the engine, with a reason.
+pub(crate) fn unlimited(name: &str, protocol: UpstreamProtocolOptions) -> Cluster {
+    let options = HttpProtocolOptions {
+        common_http_protocol_options: Some(CommonOptions {
+            idle_timeout: duration(KEEP),
+            ..CommonOptions::default()
+        }),
+        upstream_protocol_options: Some(protocol),
+        ..HttpProtocolOptions::default()
+    };
+    let most = number(u32::MAX);
+    Cluster {
+        name: name.to_owned(),
+        circuit_breakers: Some(CircuitBreakers {
+            thresholds: vec![Thresholds {
+                max_connections: most,
+                max_pending_requests: most,
+                max_requests: most,
+                max_retries: most,
+                max_connection_pools: most,
+                ..Thresholds::default()
+            }],
+            ..CircuitBreakers::default()
+        }),
+        typed_extension_protocol_options: HashMap::from([(OPTIONS.to_owned(), any(options))]),
+        ..Cluster::default()
+    }
+}
+
+pub(crate) fn explicit(protocol: ProtocolConfig) -> UpstreamProtocolOptions {
+    UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
+        protocol_config: Some(protocol),
+    })
+}
+
+/// HTTP/2 where TLS agrees on it; HTTP/1.1 in the clear.
+fn protocol(https: bool) -> UpstreamProtocolOptions {
+    let http1 = Http1ProtocolOptions::default();
+    if !https {
+        return explicit(ProtocolConfig::HttpProtocolOptions(http1));
+    }
+    UpstreamProtocolOptions::AutoConfig(AutoHttpConfig {
+        http_protocol_options: Some(http1),
+        http2_protocol_options: Some(Http2ProtocolOptions {
+            initial_stream_window_size: number(WINDOWS.0),
+            initial_connection_window_size: number(WINDOWS.1),
+            ..Http2ProtocolOptions::default()
+        }),
+        ..AutoHttpConfig::default()
+    })
+}
+
+/// Names are resolved by Envoy. All addresses are one place, tried in turn; connections outlive a change of the addresses.
+fn by_name() -> CustomClusterType {
+    CustomClusterType {
+        name: "envoy.clusters.dns".to_owned(),
+        typed_config: Some(any(DnsCluster {
+            dns_refresh_rate: seconds(30),
+            respect_dns_ttl: true,
+            dns_lookup_family: DnsLookupFamily::All.into(),
+            all_addresses_in_single_endpoint: true,
+            ..DnsCluster::default()
+        })),
+    }
+}
+
+pub(crate) fn assignment(name: &str, address: Option<Address>) -> ClusterLoadAssignment {
+    let endpoint = LbEndpoint {
+        host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(LbAddress {
+            address,
+            ..LbAddress::default()
+        })),
+        ..LbEndpoint::default()
+    };
+    ClusterLoadAssignment {
+        cluster_name: name.to_owned(),
+        endpoints: vec![LocalityLbEndpoints {
+            lb_endpoints: vec![endpoint],
+            ..LocalityLbEndpoints::default()
+        }],
+        ..ClusterLoadAssignment::default()
+    }
+}
+
+fn transport(
+    endpoint: &Endpoint,
+    materials: &Materials,
+    options: &Options,
+) -> Result<Option<TransportSocket>, String> {
+    let tls = match endpoint.https {
+        true => Some(upstream_tls::transport(
+            endpoint,
+            materials,
+            options.authorities.as_deref(),
+        )?),
+        false => None,
+    };
+    match options.proxies.find(endpoint)? {
+        None => Ok(tls),
+        Some(proxy) => upstream_tls::through(&proxy, tls).map(Some),
+    }
+}

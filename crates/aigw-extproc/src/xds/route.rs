@@ -1,0 +1,132 @@
+//! What becomes of requests: one route for all of them. Which upstream, and whether any, is the engine's word.
+
+use std::time::Duration;
+
+use aigw_config::{Candidate, Endpoint, Snapshot};
+use envoy_types::pb::envoy::config::route::v3::retry_policy::RetryBackOff;
+use envoy_types::pb::envoy::config::route::v3::route::Action;
+use envoy_types::pb::envoy::config::route::v3::route_action::ClusterSpecifier;
+use envoy_types::pb::envoy::config::route::v3::route_match::PathSpecifier;
+use envoy_types::pb::envoy::config::route::v3::{
+    RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost,
+};
+use envoy_types::pb::google::protobuf::UInt64Value;
+
+use super::options::DataPath;
+use super::typed::{duration, no, number, seconds, set_header};
+use crate::names;
+
+/// What Envoy's own timer has over the engine's: the engine should be the one to say what happened.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// Headers that Envoy makes and that are nobody's business upstream.
+const OWN_HEADERS: &[&str] = &[
+    names::CLUSTER_HEADER,
+    "x-forwarded-proto",
+    "x-envoy-external-address",
+    "x-envoy-internal",
+    "x-envoy-expected-rq-timeout-ms",
+];
+
+/// The route configuration of a listener.
+pub(super) fn configuration(listener: &str, snapshot: &Snapshot, path: DataPath) -> RouteConfiguration {
+    let specifier = match path {
+        DataPath::Local => ClusterSpecifier::Cluster(names::listener_cluster(listener)),
+        DataPath::Extproc => ClusterSpecifier::ClusterHeader(names::CLUSTER_HEADER.to_owned()),
+    };
+    let mut removed: Vec<String> = OWN_HEADERS.iter().map(|&name| name.to_owned()).collect();
+    let mut added = Vec::new();
+    match path {
+        DataPath::Local => {
+            removed.push(names::EXCHANGE_HEADER.to_owned());
+            added.push(set_header(
+                names::PEER_HEADER,
+                "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+            ));
+        }
+        DataPath::Extproc => removed.push(names::PEER_HEADER.to_owned()),
+    }
+    let route = Route {
+        name: "ai".to_owned(),
+        r#match: Some(RouteMatch {
+            path_specifier: Some(PathSpecifier::Prefix("/".to_owned())),
+            ..RouteMatch::default()
+        }),
+        // A connection is tried again with the whole body, so that has to be there.
+        request_body_buffer_limit: Some(UInt64Value {
+            value: snapshot.limits.max_request_body,
+        }),
+        action: Some(Action::Route(action(specifier, snapshot, path))),
+        ..Route::default()
+    };
+    RouteConfiguration {
+        name: listener.to_owned(),
+        virtual_hosts: vec![VirtualHost {
+            name: "all".to_owned(),
+            domains: vec!["*".to_owned()],
+            routes: vec![route],
+            ..VirtualHost::default()
+        }],
+        request_headers_to_remove: removed,
+        request_headers_to_add: added,
+        // What upstreams send; Envoy's own comes later.
+        response_headers_to_remove: vec![names::LOCAL_REPLY_HEADER.to_owned()],
+        validate_clusters: no(),
+        ..RouteConfiguration::default()
+    }
+}
+
+fn action(specifier: ClusterSpecifier, snapshot: &Snapshot, path: DataPath) -> RouteAction {
+    RouteAction {
+        cluster_specifier: Some(specifier),
+        // A stream lasts as long as it lasts.
+        timeout: seconds(0),
+        idle_timeout: duration(idle_timeout(snapshot)),
+        retry_policy: (path == DataPath::Extproc).then(reconnect),
+        ..RouteAction::default()
+    }
+}
+
+/// Nothing of the request has been sent when a connection fails, so that another try harms nobody.
+fn reconnect() -> RetryPolicy {
+    RetryPolicy {
+        retry_on: "connect-failure".to_owned(),
+        num_retries: number(1),
+        retry_back_off: Some(RetryBackOff {
+            base_interval: duration(Duration::from_millis(25)),
+            max_interval: duration(Duration::from_millis(100)),
+        }),
+        ..RetryPolicy::default()
+    }
+}
+
+/// The longest silence that any candidate is allowed: the first byte counts, too.
+fn idle_timeout(snapshot: &Snapshot) -> Duration {
+    let limits = snapshot.limits.timeouts;
+    candidates(snapshot)
+        .map(|candidate| candidate.timeouts)
+        .chain([limits])
+        .flat_map(|timeouts| [timeouts.idle, timeouts.first_byte, timeouts.first_byte_stream])
+        .map(|millis| millis.duration())
+        .max()
+        .unwrap_or_default()
+        .saturating_add(MARGIN)
+}
+
+/// The longest time that any candidate at this endpoint allows for a connection.
+pub(super) fn connect_timeout(snapshot: &Snapshot, endpoint: &Endpoint) -> Duration {
+    candidates(snapshot)
+        .filter(|candidate| candidate.backend.endpoint == *endpoint)
+        .map(|candidate| candidate.timeouts.connect)
+        .max()
+        .unwrap_or(snapshot.limits.timeouts.connect)
+        .duration()
+}
+
+fn candidates(snapshot: &Snapshot) -> impl Iterator<Item = &Candidate> {
+    snapshot
+        .routes
+        .iter()
+        .flat_map(|route| &route.rules)
+        .flat_map(|rule| &rule.candidates)
+}
