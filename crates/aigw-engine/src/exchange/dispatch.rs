@@ -243,6 +243,7 @@ impl Exchange {
         self.current = Some(Current {
             candidate: index,
             number,
+            fresh: false,
             started: inputs.now,
             translated: prepared.translated,
             forced_usage: prepared.forced_usage,

@@ -14,9 +14,7 @@ use crate::reply::Refusal;
 impl Exchange {
     pub(super) fn take_failure(&mut self, failure: Failure, inputs: Inputs<'_>, effects: &mut Effects) {
         let kind = match failure.kind {
-            FailureKind::Stale if matches!(self.phase, Phase::Head) && self.plan.is_some() => {
-                return self.renew(inputs, effects);
-            }
+            FailureKind::Stale if self.may_renew() => return self.renew(inputs, effects),
             FailureKind::Stale => FailureKind::Reset,
             kind => kind,
         };
@@ -72,8 +70,14 @@ impl Exchange {
         for effect in effects.iter_mut().skip(before) {
             if let Effect::Attempt(attempt) = effect {
                 attempt.fresh = true;
+                self.current.iter_mut().for_each(|current| current.fresh = true);
             }
         }
+    }
+
+    fn may_renew(&self) -> bool {
+        let is_fresh = self.current.as_ref().is_some_and(|current| current.fresh);
+        matches!(self.phase, Phase::Head) && self.plan.is_some() && !is_fresh
     }
 
     /// An answer that makes no sense, found while its attempt still runs.

@@ -95,6 +95,8 @@ struct Intake {
 struct Current {
     candidate: usize,
     number: u32,
+    /// It renews another.
+    fresh: bool,
     started: Instant,
     translated: bool,
     forced_usage: bool,
