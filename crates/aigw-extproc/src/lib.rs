@@ -1,11 +1,15 @@
 //! The Envoy host: the external processor that carries events between Envoy and the engine, and the xDS server that programs that Envoy.
 
 mod bootstrap;
+mod door;
 pub mod names;
 mod places;
+mod ports;
 mod supervise;
 pub mod xds;
 
 pub use bootstrap::{At, BootstrapOptions, bootstrap};
+pub use door::Door;
 pub use places::Places;
+pub use ports::{PortError, Ports};
 pub use supervise::{Envoy, EnvoyError, EnvoyState, Launch, find as find_envoy};

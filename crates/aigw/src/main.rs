@@ -1,14 +1,19 @@
-//! The one binary: `aigw run`, `check`, `explain`, `providers`, `mock`, `healthcheck`.
+//! The one binary: `aigw run`, `extproc`, `check`, `explain`, `providers`, `mock`, `healthcheck`.
 
 mod check;
 mod cli;
 mod demo;
+mod envoy;
 mod explain;
+mod extproc;
+mod front;
 mod healthcheck;
 mod input;
 mod mock;
+mod process;
 mod providers;
 mod run;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -23,6 +28,7 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match cli.command {
         cli::Command::Run(args) => run::run(args),
+        cli::Command::Extproc(args) => extproc::extproc(args),
         cli::Command::Check(args) => check::check(&args),
         cli::Command::Explain(args) => explain::explain(&args),
         cli::Command::Providers(args) => providers::providers(&args),

@@ -6,7 +6,7 @@ use aigw_mock::Options;
 use serde_json::json;
 
 use crate::cli::{MockArgs, say};
-use crate::run::{stop_signal, write_ready_file};
+use crate::process::{stop_signal, write_ready_file};
 
 /// Serves mock providers until a signal comes.
 pub(crate) fn mock(args: MockArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {

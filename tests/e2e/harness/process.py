@@ -117,8 +117,17 @@ class Program:
         return "\n".join(self.log.splitlines()[-lines:])
 
 
+# What carries the traffic, and how `aigw run` is told to.
+HOSTS: dict[str, list[object]] = {
+    "native": [],
+    "envoy": ["--envoy", "--path", "extproc"],
+    "envoy-local": ["--envoy", "--path", "local"],
+}
+host = "native"
+
+
 class Gateway(Program):
-    """`aigw run` with a configuration document, or with other arguments."""
+    """`aigw run` with a configuration document, or with other arguments, on the host that the session is for."""
 
     def __init__(
         self,
@@ -137,7 +146,7 @@ class Gateway(Program):
             self.write(config)
             inputs = [self.config_path]
         places = [*(["--listen", "127.0.0.1:0"] if listen else []), "--admin", "127.0.0.1:0"]
-        super().__init__(name, directory, ["run", *inputs, *places, *(arguments or [])], env)
+        super().__init__(name, directory, ["run", *inputs, *places, *HOSTS[host], *(arguments or [])], env)
         self.url = f"http://{self.addresses['gateway']}"
         self.admin = f"http://{self.addresses['admin']}"
 

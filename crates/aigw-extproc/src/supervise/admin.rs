@@ -41,12 +41,15 @@ pub(super) async fn quit(socket: &Path) -> io::Result<()> {
     ask(socket, Method::POST, "/quitquitquit").await.map(|_| ())
 }
 
-/// The sum of the values, without those of the administration itself.
+/// The sum of the values, less the request that asked for them.
 fn sum(text: &str) -> u64 {
-    text.lines()
-        .filter(|line| !line.starts_with("http.admin."))
-        .filter_map(|line| line.rsplit_once(": ")?.1.trim().parse::<u64>().ok())
-        .sum()
+    let value = |line: &str| line.rsplit_once(": ")?.1.trim().parse::<u64>().ok();
+    let own = text
+        .lines()
+        .filter(|line| line.starts_with("http.admin."))
+        .count();
+    let all: u64 = text.lines().filter_map(value).sum();
+    all.saturating_sub(own.min(1) as u64)
 }
 
 async fn ask(socket: &Path, method: Method, path: &str) -> io::Result<(StatusCode, String)> {

@@ -76,7 +76,7 @@ pub struct Launch {
 }
 
 /// What the process is at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct EnvoyState {
     /// Its process id; `None` while there is none.
     pub pid: Option<u32>,
@@ -298,9 +298,10 @@ async fn watch_over(
     order: &mut watch::Receiver<Order>,
 ) -> io::Result<ExitStatus> {
     let log = child.stderr.take();
+    let last = order.clone();
     let logging = async {
         if let Some(log) = log {
-            log::follow(log, tail).await;
+            log::follow(log, tail, &|| *last.borrow() != Order::Keep).await;
         }
     };
     let ending = async {

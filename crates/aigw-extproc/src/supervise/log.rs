@@ -32,8 +32,8 @@ impl Tail {
     }
 }
 
-/// Passes lines on until the stream ends.
-pub(super) async fn follow(stream: impl AsyncRead + Unpin, tail: &Tail) {
+/// Passes lines on until the stream ends; what it says while it `ends` is of no interest.
+pub(super) async fn follow(stream: impl AsyncRead + Unpin, tail: &Tail, ends: &(dyn Fn() -> bool + Sync)) {
     let mut lines = BufReader::new(stream);
     let mut line = Vec::new();
     while lines
@@ -42,26 +42,21 @@ pub(super) async fn follow(stream: impl AsyncRead + Unpin, tail: &Tail) {
         .is_ok_and(|length| length > 0)
     {
         let text = String::from_utf8_lossy(&line);
-        pass_on(text.trim_end(), tail);
+        pass_on(text.trim_end(), tail, ends());
         line.clear();
     }
 }
 
-fn pass_on(line: &str, tail: &Tail) {
+fn pass_on(line: &str, tail: &Tail, ends: bool) {
     let mut parts = line.splitn(3, '|');
     let (level, logger, message) = match (parts.next(), parts.next(), parts.next()) {
         (Some(level), Some(logger), Some(message)) => (level, logger, message),
         // A crash's trace, or the second line of a message.
         _ => ("error", "", line),
     };
-    if message
-        .starts_with("There is no configured limit to the number of allowed active downstream connections")
-    {
-        // Said at every start, about a limit that is left to the operator's system on purpose.
-        return;
-    }
     tail.push(message);
     match level {
+        _ if ends => tracing::debug!("envoy {logger}: {message}"),
         "trace" | "debug" => tracing::debug!("envoy {logger}: {message}"),
         "info" => tracing::info!("envoy {logger}: {message}"),
         "warning" => tracing::warn!("envoy {logger}: {message}"),
@@ -81,7 +76,7 @@ mod tests {
             text.push_str(&format!("info|upstream|a|b {number}\n"));
         }
         text.push_str("no prefix");
-        follow(text.as_bytes(), &tail).await;
+        follow(text.as_bytes(), &tail, &|| false).await;
         let kept = tail.text();
         assert!(
             kept.starts_with("a|b 1\n") && kept.ends_with("\nno prefix"),

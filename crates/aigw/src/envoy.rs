@@ -1,0 +1,157 @@
+//! An Envoy before this process: our sockets, the configuration it gets from us, and the process when it is ours.
+
+mod options;
+mod publisher;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aigw_extproc::xds::DataPath;
+use aigw_extproc::{BootstrapOptions, Door, Envoy, Launch, bootstrap, names};
+use aigw_proxy::{Place, Server, Upstreams, serve_at};
+use aigw_runtime::{Gateway, Live};
+use axum::Router;
+use axum::routing::get;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::process::Failure;
+
+pub(crate) use options::{Options, Own};
+use publisher::Publisher;
+
+/// How often it is asked whether Envoy has refused what it starts with.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Our side of it, and the process.
+#[derive(Debug)]
+pub(crate) struct Host {
+    options: Options,
+    gateway: Arc<Gateway>,
+    publisher: Arc<Publisher>,
+    /// The native host's sockets, on the path `local`.
+    server: Option<Server>,
+    _door: Door,
+    envoy: Option<Envoy>,
+}
+
+impl Host {
+    /// Opens the sockets and offers the configuration.
+    pub async fn open(
+        options: Options,
+        gateway: Arc<Gateway>,
+        upstreams: Arc<Upstreams>,
+    ) -> Result<Self, Failure> {
+        let server = match options.path {
+            DataPath::Local => {
+                let place = Place::Sockets {
+                    directory: options.places.directory().to_owned(),
+                    name: names::listener_socket,
+                };
+                Some(serve_at(place, Arc::clone(&gateway), upstreams).await?)
+            }
+            DataPath::Extproc => return Err("the path `extproc` is not served by this version".into()),
+        };
+        let publisher = Arc::new(Publisher::new(&options));
+        let door = Door::open(&options.processor, publisher.server())
+            .map_err(|error| format!("cannot serve Envoy at {}: {error}", options.processor))?;
+        let snapshot = Arc::clone(&gateway.load().snapshot);
+        publisher.publish(&snapshot).await?;
+        tokio::spawn(Arc::clone(&publisher).refresh(Arc::downgrade(&gateway)));
+        Ok(Self {
+            options,
+            gateway,
+            publisher,
+            server,
+            _door: door,
+            envoy: None,
+        })
+    }
+
+    /// Starts Envoy when it is ours, and waits until it serves.
+    pub async fn begin(&mut self) -> Result<(), Failure> {
+        let Some(own) = &self.options.own else {
+            return Ok(());
+        };
+        let launch = Launch {
+            binary: own.binary.clone(),
+            bootstrap: bootstrap(&BootstrapOptions::new(&self.options.places)),
+            places: self.options.places.clone(),
+            concurrency: own.concurrency,
+            log_level: own.log_level.clone(),
+        };
+        let envoy = Envoy::start(launch).await?;
+        tokio::select! {
+            ready = envoy.ready(&self.options.addresses) => ready?,
+            refused = self.refusal() => return Err(refused.into()),
+        }
+        self.publisher.watch(envoy.state());
+        self.envoy = Some(envoy);
+        Ok(())
+    }
+
+    /// What Envoy says to a configuration that it does not take.
+    async fn refusal(&self) -> String {
+        loop {
+            let state = self.publisher.state();
+            for (kind, seen) in &state.kinds {
+                if let Some(refused) = &seen.last_rejection {
+                    return format!("Envoy refuses the {kind}: {}", refused.detail);
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Where clients connect.
+    pub fn addresses(&self) -> Vec<String> {
+        self.options.addresses.iter().map(ToString::to_string).collect()
+    }
+
+    /// Serves `live` once Envoy has it; what Envoy refuses changes nothing.
+    pub async fn adopt(&mut self, mut live: Live) -> Result<(), Failure> {
+        self.options.settle(&mut live).await?;
+        let snapshot = Arc::clone(&live.snapshot);
+        if let Some(server) = &mut self.server {
+            server.open(&snapshot).await?;
+        }
+        let published = self.publisher.publish(&snapshot).await;
+        if published.is_ok() {
+            self.gateway.swap(live);
+            self.options.forget(&snapshot);
+        }
+        // Of the present snapshot, whichever that is.
+        if let Some(server) = &mut self.server {
+            server.follow().await?;
+        }
+        published
+    }
+
+    /// Adds what there is to see of it.
+    pub fn add_routes(&self, routes: Router) -> Router {
+        let publisher = Arc::clone(&self.publisher);
+        routes.route(
+            "/envoy",
+            get(async move || {
+                let shown = json!(publisher.status());
+                let text = serde_json::to_string_pretty(&shown).unwrap_or_default();
+                ([("content-type", "application/json")], text + "\n")
+            }),
+        )
+    }
+
+    /// Takes nothing more and waits until all requests have ended. True when nothing was cut.
+    pub async fn drain(self, grace: Duration) -> bool {
+        let end = Instant::now() + grace;
+        self.gateway.drain();
+        let mut whole = match self.envoy {
+            Some(envoy) => envoy.drain(grace).await,
+            None => true,
+        };
+        if let Some(server) = self.server {
+            whole &= server.drain(end.saturating_duration_since(Instant::now())).await;
+        }
+        self.options.clean();
+        whole
+    }
+}

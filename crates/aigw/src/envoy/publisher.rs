@@ -1,0 +1,135 @@
+//! Tells Envoy of the snapshot, and of certificates that change between snapshots.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use aigw_config::Snapshot;
+use aigw_extproc::EnvoyState;
+use aigw_extproc::xds::{self, Materials, PublishError, Published, State};
+use aigw_proxy::Proxies;
+use aigw_runtime::Gateway;
+use serde::Serialize;
+use tokio::sync::{Mutex, watch};
+use tracing::{info, warn};
+
+use super::options::Options;
+use crate::process::Failure;
+
+/// How often certificates are read again.
+const REFRESH: Duration = Duration::from_secs(5);
+/// How long Envoy may take for a version.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The publisher.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    server: xds::Server,
+    options: xds::Options,
+    /// What the last version was made with; one is published at a time.
+    last: Mutex<Materials>,
+    process: OnceLock<watch::Receiver<EnvoyState>>,
+}
+
+/// For the admin port.
+#[derive(Debug, Serialize)]
+pub(super) struct Status {
+    /// Its process, when it is ours.
+    process: Option<EnvoyState>,
+    #[serde(flatten)]
+    state: State,
+}
+
+impl Publisher {
+    pub fn new(options: &Options) -> Self {
+        let server = xds::Server::new(xds::ServerOptions {
+            patience: PATIENCE,
+            admin: options.own.as_ref().map(|_| options.places.admin()),
+            ..xds::ServerOptions::default()
+        });
+        Self {
+            server,
+            options: xds::Options {
+                proxies: Arc::new(Proxies::from_env()),
+                access_log: options.access_log,
+                ..xds::Options::new(options.path, options.places.clone())
+            },
+            last: Mutex::default(),
+            process: OnceLock::new(),
+        }
+    }
+
+    pub fn server(&self) -> &xds::Server {
+        &self.server
+    }
+
+    pub fn state(&self) -> State {
+        self.server.state()
+    }
+
+    /// Shows this process too.
+    pub fn watch(&self, process: watch::Receiver<EnvoyState>) {
+        // There is one only.
+        let _ = self.process.set(process);
+    }
+
+    pub fn status(&self) -> Status {
+        Status {
+            process: self.process.get().map(|state| *state.borrow()),
+            state: self.server.state(),
+        }
+    }
+
+    /// Offers a snapshot; completes when every Envoy has it, or there is none.
+    pub async fn publish(&self, snapshot: &Arc<Snapshot>) -> Result<(), Failure> {
+        let mut last = self.last.lock().await;
+        let materials = read(snapshot).await?;
+        self.offer(snapshot, &materials).await?;
+        *last = materials;
+        Ok(())
+    }
+
+    async fn offer(&self, snapshot: &Snapshot, materials: &Materials) -> Result<(), Failure> {
+        let resources = xds::resources(snapshot, materials, &self.options)?;
+        for left_out in resources.left_out() {
+            info!(
+                "{} is reached by this process: {}",
+                left_out.cluster, left_out.detail
+            );
+        }
+        match self.server.publish(resources).await {
+            Ok(Published::Acknowledged | Published::NoEnvoy) => Ok(()),
+            // It stays on offer; what is compiled here serves it as well as what was before.
+            Err(late @ PublishError::Late { .. }) => {
+                warn!("{late}");
+                Ok(())
+            }
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Reads certificates again and again, as long as there is a gateway.
+    pub async fn refresh(self: Arc<Self>, gateway: Weak<Gateway>) {
+        loop {
+            tokio::time::sleep(REFRESH).await;
+            let mut last = self.last.lock().await;
+            let Some(gateway) = gateway.upgrade() else { return };
+            let snapshot = Arc::clone(&gateway.load().snapshot);
+            let Ok(materials) = read(&snapshot).await else {
+                continue;
+            };
+            if *last == materials {
+                continue;
+            }
+            match self.offer(&snapshot, &materials).await {
+                Ok(()) => info!("Envoy serves new certificates"),
+                Err(problem) => warn!("keeping the last good certificates: {problem}"),
+            }
+            *last = materials;
+        }
+    }
+}
+
+async fn read(snapshot: &Arc<Snapshot>) -> Result<Materials, Failure> {
+    let snapshot = Arc::clone(snapshot);
+    Ok(tokio::task::spawn_blocking(move || Materials::read(&snapshot)).await?)
+}

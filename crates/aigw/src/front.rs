@@ -1,0 +1,105 @@
+//! What takes the clients' connections: this process, or an Envoy before it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aigw_proxy::{Proxies, Server, Upstreams};
+use aigw_runtime::{Gateway, Live};
+use axum::Router;
+
+use crate::envoy::{Host, Options};
+use crate::process::Failure;
+
+/// What is to take the connections.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// This process.
+    Native,
+    /// An Envoy before it.
+    Envoy(Options),
+}
+
+/// What takes the connections.
+#[derive(Debug)]
+pub(crate) enum Front {
+    /// This process.
+    Native(Server),
+    /// An Envoy before it.
+    Envoy(Box<Host>),
+}
+
+impl Kind {
+    /// Decides what the configuration leaves open, before anything is served.
+    pub(crate) async fn settle(&mut self, live: &mut Live) -> Result<(), Failure> {
+        match self {
+            Self::Native => Ok(()),
+            Self::Envoy(options) => options.settle(live).await,
+        }
+    }
+}
+
+impl Front {
+    /// Opens whatever this process listens on.
+    pub(crate) async fn open(kind: Kind, gateway: Arc<Gateway>) -> Result<Self, Failure> {
+        let upstreams = Upstreams::new(Proxies::from_env());
+        match kind {
+            Kind::Native => Ok(Self::Native(aigw_proxy::serve(gateway, upstreams).await?)),
+            Kind::Envoy(options) => {
+                let host = Host::open(options, gateway, upstreams).await?;
+                Ok(Self::Envoy(Box::new(host)))
+            }
+        }
+    }
+
+    /// Adds what there is to see of it to the admin port.
+    pub(crate) fn add_routes(&self, routes: Router) -> Router {
+        match self {
+            Self::Native(_) => routes,
+            Self::Envoy(host) => host.add_routes(routes),
+        }
+    }
+
+    /// Waits until requests are served.
+    pub(crate) async fn begin(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::Native(_) => Ok(()),
+            Self::Envoy(host) => host.begin().await,
+        }
+    }
+
+    /// Where clients connect.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        match self {
+            Self::Native(server) => server
+                .addresses()
+                .iter()
+                .map(|(_, address)| address.to_string())
+                .collect(),
+            Self::Envoy(host) => host.addresses(),
+        }
+    }
+
+    /// Serves `live` from now on; on an error nothing changes.
+    pub(crate) async fn adopt(&mut self, live: Live, gateway: &Gateway) -> Result<(), Failure> {
+        match self {
+            Self::Native(server) => {
+                let before = Live::clone(&gateway.load());
+                gateway.swap(live);
+                if let Err(problem) = server.follow().await {
+                    gateway.swap(before);
+                    return Err(problem.into());
+                }
+                Ok(())
+            }
+            Self::Envoy(host) => host.adopt(live).await,
+        }
+    }
+
+    /// Takes nothing more and waits until all requests have ended, at most for `grace`. True when nothing was cut.
+    pub(crate) async fn drain(self, grace: Duration) -> bool {
+        match self {
+            Self::Native(server) => server.drain(grace).await,
+            Self::Envoy(host) => host.drain(grace).await,
+        }
+    }
+}

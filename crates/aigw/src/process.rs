@@ -1,0 +1,68 @@
+//! What every long-running command does: log, threads, signals, the ready file.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use crate::cli;
+
+pub(crate) type Failure = Box<dyn std::error::Error>;
+
+/// Threads for `asked` workers, or one a core.
+pub(crate) fn workers(asked: Option<u16>) -> usize {
+    let cores = std::thread::available_parallelism()
+        .map_or(2, usize::from)
+        .min(16);
+    asked.map_or(cores, usize::from)
+}
+
+/// The threads.
+pub(crate) fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+}
+
+/// Logs go to standard error, so that the access log has standard output for itself.
+pub(crate) fn start_log(format: cli::LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AIGW_LOG").unwrap_or_else(|_| "info".into());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
+    let started = match format {
+        cli::LogFormat::Text => log.try_init(),
+        cli::LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+    if let Err(problem) = started {
+        cli::complain(&format!("the log cannot be started: {problem}"));
+    }
+}
+
+/// Completes at the first signal to stop.
+pub(crate) async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Writes the file in one step, so that a reader never sees half of it.
+pub(crate) fn write_ready_file(path: Option<&Path>, value: &serde_json::Value) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let partial = path.with_extension("partial");
+    let mut file = std::fs::File::create(&partial)
+        .map_err(|error| format!("cannot write {}: {error}", partial.display()))?;
+    writeln!(file, "{value}")?;
+    std::fs::rename(&partial, path)?;
+    Ok(())
+}
