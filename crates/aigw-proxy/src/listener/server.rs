@@ -10,6 +10,7 @@ use rustls::ServerConfig;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 use super::certificate::Certificate;
 use super::connection;
@@ -21,6 +22,8 @@ use crate::upstream::Upstreams;
 const REFRESH: Duration = Duration::from_secs(5);
 /// Pause after a connection could not be accepted (most often: no file descriptor is left).
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
+/// How long a proxy in front may go on with connections of a listener that is gone.
+const LEAVE: Duration = Duration::from_secs(600);
 
 /// Why a listener could not be opened.
 #[derive(Debug, Error)]
@@ -52,6 +55,8 @@ pub struct Server {
     upstreams: Arc<Upstreams>,
     place: Place,
     running: Vec<Running>,
+    /// Sockets of listeners that are gone, and how long the proxy in front may still send what it had begun.
+    leaving: Vec<(Running, Instant)>,
     /// Also those that take nothing more and still serve what has begun.
     doors: JoinSet<()>,
 }
@@ -71,6 +76,11 @@ impl Running {
         let is_here = self.address.is_none()
             || (self.listener.address == listener.address && self.listener.tls == listener.tls);
         self.listener.name == listener.name && is_here
+    }
+
+    /// Takes nothing more, and goes on with what has begun.
+    fn end(&self) {
+        self.stop.send_replace(true);
     }
 }
 
@@ -99,6 +109,7 @@ pub async fn serve_at(
         upstreams,
         place,
         running: Vec::new(),
+        leaving: Vec::new(),
         doors: JoinSet::new(),
     };
     server.follow().await?;
@@ -119,10 +130,22 @@ impl Server {
     pub async fn follow(&mut self) -> Result<(), ServeError> {
         let snapshot = Arc::clone(&self.gateway.load().snapshot);
         self.open(&snapshot).await?;
-        self.running.retain(|old| {
-            let stays = snapshot.listeners.iter().any(|listener| old.is(listener));
+        let all = std::mem::take(&mut self.running);
+        let (stay, gone): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|old| snapshot.listeners.iter().any(|listener| old.is(listener)));
+        self.running = stay;
+        let now = Instant::now();
+        for old in gone {
+            match self.place {
+                Place::Addresses => old.end(),
+                Place::Sockets { .. } => self.leaving.push((old, now + LEAVE)),
+            }
+        }
+        self.leaving.retain(|(old, until)| {
+            let stays = *until > now;
             if !stays {
-                old.stop.send_replace(true);
+                old.end();
             }
             stays
         });
@@ -135,8 +158,13 @@ impl Server {
     pub async fn open(&mut self, snapshot: &Snapshot) -> Result<(), ServeError> {
         let mut opened = Vec::new();
         for listener in &snapshot.listeners {
-            if !self.running.iter().any(|old| old.is(listener)) {
-                opened.push(self.begin(listener).await?);
+            if self.running.iter().any(|old| old.is(listener)) {
+                continue;
+            }
+            let returns = self.leaving.iter().position(|(old, _)| old.is(listener));
+            match returns.map(|index| self.leaving.swap_remove(index)) {
+                Some((old, _)) => self.running.push(old),
+                None => opened.push(self.begin(listener).await?),
             }
         }
         // From here on nothing can fail.
@@ -189,8 +217,9 @@ impl Server {
     /// True when nothing was cut.
     pub async fn drain(mut self, grace: Duration) -> bool {
         self.gateway.drain();
-        for running in self.running.drain(..) {
-            running.stop.send_replace(true);
+        let leaving = self.leaving.drain(..).map(|(old, _)| old);
+        for running in self.running.drain(..).chain(leaving) {
+            running.end();
         }
         let ended = async { while self.doors.join_next().await.is_some() {} };
         tokio::time::timeout(grace, ended).await.is_ok()
