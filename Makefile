@@ -26,11 +26,14 @@ unit: ## run the Rust tests
 	@scripts/need.sh rust
 	@cargo test --workspace --locked
 
-e2e: ## run the end-to-end tests with the official Python and JavaScript SDKs
-	@scripts/e2e.sh $(ARGS)
+# What carries the gateway's traffic in the end-to-end tests.
+HOSTS ?= native envoy-local
+
+e2e: ## run the end-to-end tests with the official SDKs, on every host (HOSTS="native envoy-local": only those)
+	@for host in $(HOSTS); do scripts/e2e.sh --host $$host $(ARGS); done
 
 e2e-full: ## the same with full-size memory tests (needs a few GiB and minutes)
-	@AIGW_E2E_FULL=1 scripts/e2e.sh $(ARGS)
+	@AIGW_E2E_FULL=1 $(MAKE) e2e
 
 fmt: ## format the code
 	@scripts/need.sh rust

@@ -12,5 +12,5 @@ pub use admin::admin;
 pub use drive::Drive;
 pub use live::{Gateway, Live, Sink};
 pub use source::{Environment, Loaded, PresetEnv, Ready, load, load_environment};
-pub use telemetry::{LogFormat, Metrics, Telemetry};
+pub use telemetry::{EnvoyMetrics, LogFormat, Metrics, Telemetry};
 pub use watch::Watcher;

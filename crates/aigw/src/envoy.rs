@@ -9,7 +9,7 @@ use std::time::Duration;
 use aigw_extproc::xds::DataPath;
 use aigw_extproc::{BootstrapOptions, Door, Envoy, Launch, bootstrap, names};
 use aigw_proxy::{Place, Server, Upstreams, serve_at};
-use aigw_runtime::{Gateway, Live};
+use aigw_runtime::{Gateway, Live, Telemetry};
 use axum::Router;
 use axum::routing::get;
 use serde_json::json;
@@ -41,6 +41,7 @@ impl Host {
         options: Options,
         gateway: Arc<Gateway>,
         upstreams: Arc<Upstreams>,
+        telemetry: &Arc<Telemetry>,
     ) -> Result<Self, Failure> {
         let server = match options.path {
             DataPath::Local => {
@@ -58,6 +59,7 @@ impl Host {
         let snapshot = Arc::clone(&gateway.load().snapshot);
         publisher.publish(&snapshot).await?;
         tokio::spawn(Arc::clone(&publisher).refresh(Arc::downgrade(&gateway)));
+        tokio::spawn(Arc::clone(&publisher).count(Arc::downgrade(telemetry)));
         Ok(Self {
             options,
             gateway,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_proxy::{Proxies, Server, Upstreams};
-use aigw_runtime::{Gateway, Live};
+use aigw_runtime::{Gateway, Live, Telemetry};
 use axum::Router;
 
 use crate::envoy::{Host, Options};
@@ -40,12 +40,16 @@ impl Kind {
 
 impl Front {
     /// Opens whatever this process listens on.
-    pub(crate) async fn open(kind: Kind, gateway: Arc<Gateway>) -> Result<Self, Failure> {
+    pub(crate) async fn open(
+        kind: Kind,
+        gateway: Arc<Gateway>,
+        telemetry: &Arc<Telemetry>,
+    ) -> Result<Self, Failure> {
         let upstreams = Upstreams::new(Proxies::from_env());
         match kind {
             Kind::Native => Ok(Self::Native(aigw_proxy::serve(gateway, upstreams).await?)),
             Kind::Envoy(options) => {
-                let host = Host::open(options, gateway, upstreams).await?;
+                let host = Host::open(options, gateway, upstreams, telemetry).await?;
                 Ok(Self::Envoy(Box::new(host)))
             }
         }

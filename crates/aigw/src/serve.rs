@@ -54,7 +54,7 @@ async fn serve(args: ServeArgs, listen: Option<String>, mut kind: Kind) -> Resul
         .await
         .map_err(|error| format!("cannot listen on the admin address {}: {error}", args.admin))?;
     let admin_address = admin.local_addr()?;
-    let mut front = Front::open(kind, Arc::clone(&gateway)).await?;
+    let mut front = Front::open(kind, Arc::clone(&gateway), &telemetry).await?;
     let routes = aigw_runtime::admin(Arc::clone(&gateway), Arc::clone(&telemetry));
     let routes = front.add_routes(routes);
     tokio::spawn(async move { axum::serve(admin, routes).await });

@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::envoy::EnvoyMetrics;
 use super::labels::Bounded;
 use super::series::SeriesCache;
 
@@ -142,6 +143,7 @@ pub struct Metrics {
     log_failures: Counter,
     reloads: Family<Reload, Counter>,
     config: Family<Version, Gauge>,
+    envoy: EnvoyMetrics,
     in_flight: Gauge<u64, AtomicU64>,
     bytes_held: Gauge<u64, AtomicU64>,
     series: Mutex<SeriesCache>,
@@ -167,6 +169,7 @@ impl Metrics {
             log_failures: Counter::default(),
             reloads: Family::default(),
             config: Family::default(),
+            envoy: EnvoyMetrics::default(),
             in_flight: Gauge::default(),
             bytes_held: Gauge::default(),
             series: Mutex::default(),
@@ -239,6 +242,7 @@ impl Metrics {
             "Version of the configuration that is served",
             self.config.clone(),
         );
+        self.envoy.register(registry);
         registry.register(
             "aigw_requests_in_flight",
             "Requests that are being served",
@@ -392,6 +396,11 @@ impl Metrics {
                 version: version.to_owned(),
             })
             .set(1);
+    }
+
+    /// What there is to count of an Envoy before this process.
+    pub fn envoy(&self) -> &EnvoyMetrics {
+        &self.envoy
     }
 
     /// The metrics in OpenMetrics text, with the gauges as `shared` has them.

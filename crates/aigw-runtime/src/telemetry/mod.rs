@@ -4,6 +4,7 @@
 //! many times a second, so that no request waits for a lock, a format or a pipe.
 
 mod access_log;
+mod envoy;
 mod labels;
 mod metrics;
 mod series;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use aigw_engine::UsageRecord;
 
 pub use access_log::LogFormat;
+pub use envoy::EnvoyMetrics;
 pub use metrics::Metrics;
 
 use access_log::write_line;

@@ -7,7 +7,7 @@ use aigw_config::Snapshot;
 use aigw_extproc::EnvoyState;
 use aigw_extproc::xds::{self, Materials, PublishError, Published, State};
 use aigw_proxy::Proxies;
-use aigw_runtime::Gateway;
+use aigw_runtime::{Gateway, Telemetry};
 use serde::Serialize;
 use tokio::sync::{Mutex, watch};
 use tracing::{info, warn};
@@ -17,6 +17,8 @@ use crate::process::Failure;
 
 /// How often certificates are read again.
 const REFRESH: Duration = Duration::from_secs(5);
+/// How often the metrics are brought up to date.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long Envoy may take for a version.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -76,6 +78,26 @@ impl Publisher {
         Status {
             process: self.process.get().map(|state| *state.borrow()),
             state: self.server.state(),
+        }
+    }
+
+    /// Keeps the metrics up to date, as long as there are any.
+    pub async fn count(self: Arc<Self>, telemetry: Weak<Telemetry>) {
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            look.tick().await;
+            let Some(telemetry) = telemetry.upgrade() else {
+                return;
+            };
+            let metrics = telemetry.metrics().envoy();
+            let state = self.server.state();
+            metrics.connected(state.connected);
+            for (kind, seen) in &state.kinds {
+                metrics.judged(kind, seen.accepted, seen.rejected);
+            }
+            if let Some(process) = self.process.get() {
+                metrics.restarted(process.borrow().restarts);
+            }
         }
     }
 
