@@ -1,5 +1,6 @@
 //! AIGatewayRoute, <https://aigateway.envoyproxy.io/docs/api/>.
 
+pub use aigw_config::CostSpec as LLMRequestCost;
 use serde::{Deserialize, Serialize};
 
 use crate::aiservicebackend::{HTTPBodyMutation, HTTPHeaderMutation};
@@ -125,18 +126,4 @@ pub struct HTTPRouteTimeouts {
     /// One attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend_request: Option<String>,
-}
-
-/// A number computed from a request's usage.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LLMRequestCost {
-    /// Where it is put.
-    pub metadata_key: String,
-    /// What is counted.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Expression of `type: CEL`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cel: Option<String>,
 }

@@ -10,6 +10,7 @@ mod backend;
 mod backendsecuritypolicy;
 mod backendtlspolicy;
 mod gateway;
+mod gatewayconfig;
 mod meta;
 mod referencegrant;
 mod secret;
@@ -35,6 +36,7 @@ pub use backendtlspolicy::{
 pub use gateway::{
     AllowedRoutes, Gateway, GatewayListener, GatewaySpec, ListenerTLS, ParentReference, RouteNamespaces,
 };
+pub use gatewayconfig::{GATEWAY_CONFIG_ANNOTATION, GatewayConfig, GatewayConfigSpec};
 pub use meta::{Metadata, Resource, SecretObjectReference, TargetReference};
 pub use referencegrant::{GrantFrom, GrantTo, ReferenceGrant, ReferenceGrantSpec};
 pub use secret::{ConfigMap, Secret};

@@ -28,8 +28,63 @@ pub struct Document {
     /// Keys that clients must present. Absent: no key is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_keys: Option<Vec<ClientKeySpec>>,
+    /// Numbers to work out for each request, unless its route has its own under the same key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub costs: Vec<CostSpec>,
     /// Sizes, timeouts and concurrency.
     pub limits: LimitsSpec,
+}
+
+/// A number that is worked out from what a request used, for metadata and the access log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CostSpec {
+    /// The name it goes by.
+    pub metadata_key: String,
+    /// What is counted.
+    #[serde(rename = "type")]
+    pub kind: CostType,
+    /// The expression of `type: CEL`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cel: Option<String>,
+    /// Where it was written; of a route's own costs that is known of the route alone.
+    #[serde(skip)]
+    pub origin: Origin,
+}
+
+/// What a cost counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CostType {
+    /// Generated tokens, reasoning included.
+    OutputToken,
+    /// Tokens of the prompt, cached ones included.
+    InputToken,
+    /// Tokens of the prompt that were read from a cache.
+    CachedInputToken,
+    /// Tokens of the prompt that were written to a cache.
+    CacheCreationInputToken,
+    /// Input and output.
+    TotalToken,
+    /// Generated tokens that were spent on reasoning.
+    ReasoningToken,
+    /// What an expression says.
+    #[serde(rename = "CEL")]
+    Cel,
+}
+
+impl CostType {
+    /// The name as it is written in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OutputToken => "OutputToken",
+            Self::InputToken => "InputToken",
+            Self::CachedInputToken => "CachedInputToken",
+            Self::CacheCreationInputToken => "CacheCreationInputToken",
+            Self::TotalToken => "TotalToken",
+            Self::ReasoningToken => "ReasoningToken",
+            Self::Cel => "CEL",
+        }
+    }
 }
 
 /// One place where clients connect.
@@ -77,6 +132,9 @@ pub struct RouteSpec {
     pub strict: bool,
     /// The rules.
     pub rules: Vec<RuleSpec>,
+    /// Numbers to work out for each request; they win over the document's of the same key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub costs: Vec<CostSpec>,
     /// Answer 503 with this reason whatever is asked: something that restricts access to the route is not supported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refuse: Option<String>,

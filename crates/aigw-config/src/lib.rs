@@ -4,8 +4,10 @@
 //! object and field, why it cannot. No Kubernetes words, no I/O, no clock.
 
 mod compile;
+mod cost;
 mod diagnostic;
 mod document;
+mod expression;
 mod form;
 mod pattern;
 mod quantity;
@@ -14,12 +16,15 @@ mod secret;
 mod snapshot;
 
 pub use compile::{Capabilities, compile, forbidden_body_member, forbidden_header, nearest};
+pub use cost::{Cost, CostInputs, MAX_COST, check_cost};
 pub use diagnostic::{Diagnostic, Diagnostics, Origin, Severity};
 pub use document::{
-    Alias, Auth, BackendRef, BackendSpec, BodyMutation, BodySet, ClientKeySpec, CredentialSpec, Document,
-    HeaderMatchSpec, HeaderMutation, HeaderSet, HeaderValueMatch, LimitsSpec, ListenerSpec, ListenerTls,
-    MatchSpec, ModelMatch, OnError, RetrySpec, RouteSpec, RuleSpec, SecretSource, TimeoutsSpec, UpstreamTls,
+    Alias, Auth, BackendRef, BackendSpec, BodyMutation, BodySet, ClientKeySpec, CostSpec, CostType,
+    CredentialSpec, Document, HeaderMatchSpec, HeaderMutation, HeaderSet, HeaderValueMatch, LimitsSpec,
+    ListenerSpec, ListenerTls, MatchSpec, ModelMatch, OnError, RetrySpec, RouteSpec, RuleSpec, SecretSource,
+    TimeoutsSpec, UpstreamTls,
 };
+pub use expression::CostFailure;
 pub use pattern::{ModelPattern, ValuePattern};
 pub use quantity::{Millis, Size};
 pub use schema::{AuthKind, PresetFacts, Quirks, Schema, SchemaName};

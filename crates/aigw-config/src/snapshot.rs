@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
+use crate::cost::Cost;
 use crate::diagnostic::Origin;
 use crate::document::{BodySet, Document, OnError};
 use crate::pattern::{ModelPattern, ValuePattern};
@@ -63,6 +64,8 @@ pub struct Route {
     pub strict: bool,
     /// Rules in order.
     pub rules: Vec<Rule>,
+    /// What to work out for each request: the route's own costs, then the document's under other keys.
+    pub costs: Vec<Arc<Cost>>,
     /// Answer 503 with this reason.
     pub refuse: Option<String>,
 }

@@ -405,6 +405,47 @@ fn bad_listeners_aliases_credentials_keys_and_limits_are_refused() {
 }
 
 #[test]
+fn bad_costs_are_refused() {
+    let cost = |key: &str| json!([{"metadataKey": key, "type": "TotalToken"}]);
+    let cel = |text: &str| json!([{"metadataKey": "c", "type": "CEL", "cel": text}]);
+    let rows = [
+        (
+            "/costs",
+            cost(""),
+            "aigw.yaml:71: error: costs[0]: metadataKey: a key is needed, such as `llm_total_token`",
+        ),
+        (
+            "/costs",
+            json!([{"metadataKey": "c", "type": "TotalToken"}, {"metadataKey": "c", "type": "InputToken"}]),
+            "aigw.yaml:72: error: cost \"c\": metadataKey: `c` is the key of two costs; keep one",
+        ),
+        (
+            "/costs",
+            json!([{"metadataKey": "c", "type": "CEL"}]),
+            "aigw.yaml:71: error: cost \"c\": cel: is needed for type CEL, such as `input_tokens + output_tokens * 4u`",
+        ),
+        (
+            "/costs",
+            cel("input_tokens +"),
+            "aigw.yaml:71: error: cost \"c\": cel: is not CEL: column 15: Syntax error: mismatched input '<EOF>'",
+        ),
+        (
+            "/routes/0/costs",
+            cel("tokens * 2u"),
+            "aigw.yaml:31: error: route \"all\": costs[0].cel: no variable is named \"tokens\"; there is \"backend\", \"cache_creation_input_tokens\", \"cached_input_tokens\", \"input_tokens\", \"model\", \"output_tokens\", \"reasoning_tokens\", \"route_name\", \"total_tokens\"",
+        ),
+        (
+            "/routes/0/costs",
+            cel("cached_input_tokens * 0.1"),
+            "aigw.yaml:31: error: route \"all\": costs[0].cel: cannot mul uint and double; counts are uint, so write `4u`, or convert with `int(…)`, `uint(…)` or `double(…)`",
+        ),
+    ];
+    for (pointer, value, expected) in rows {
+        assert_eq!(refused(with(pointer, value)), expected);
+    }
+}
+
+#[test]
 fn one_run_shows_every_finding() {
     let mut document = good();
     document["backends"][0]["provider"] = json!("gorq");
@@ -441,6 +482,16 @@ fn what_works_but_may_not_be_meant_is_a_warning() {
             "/routes/0/rules/-",
             json!({"models": ["m"], "backends": [{"name": "openai"}]}),
             "aigw.yaml:31: warning: route \"all\": rules[1]: is never reached: rules[0] before it takes every request; move it up",
+        ),
+        (
+            "/costs",
+            json!([{"metadataKey": "c", "type": "TotalToken", "cel": "1u"}]),
+            "aigw.yaml:71: warning: cost \"c\": cel: has no effect with type TotalToken; write `type: CEL`",
+        ),
+        (
+            "/routes/0/costs",
+            json!([{"metadataKey": "route_name", "type": "TotalToken"}]),
+            "aigw.yaml:31: warning: route \"all\": costs[0].metadataKey: is a key of the gateway itself, which overwrites it in the metadata; use another",
         ),
     ];
     for (pointer, value, expected) in rows {

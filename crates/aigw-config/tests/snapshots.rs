@@ -260,3 +260,29 @@ fn a_rule_may_refuse_without_a_backend() {
         Some("nothing left")
     );
 }
+
+#[test]
+fn a_routes_own_costs_go_before_the_documents() {
+    let (snapshot, warnings) = compiled(json!({
+        "backends": [{"name": "a", "provider": "ollama"}],
+        "costs": [
+            {"metadataKey": "total", "type": "TotalToken"},
+            {"metadataKey": "price", "type": "CEL", "cel": "input_tokens + output_tokens * 4u"},
+        ],
+        "routes": [
+            {"name": "plain", "rules": [{"models": ["m"], "backends": [{"name": "a"}]}]},
+            {"name": "own", "rules": [{"models": ["n"], "backends": [{"name": "a"}]}], "costs": [
+                {"metadataKey": "out", "type": "OutputToken"},
+                {"metadataKey": "total", "type": "InputToken"},
+            ]},
+        ],
+    }));
+    assert_eq!(warnings, "");
+    let costs = |route: usize| -> Vec<String> {
+        let costs = &snapshot.routes[route].costs;
+        costs.iter().map(|cost| cost.to_string()).collect()
+    };
+    let price = "price: input_tokens + output_tokens * 4u";
+    assert_eq!(costs(0), ["total: TotalToken", price]);
+    assert_eq!(costs(1), ["out: OutputToken", "total: InputToken", price]);
+}

@@ -39,6 +39,8 @@ pub struct Explanation {
     pub rule: String,
     /// The route answers 503 for this reason.
     pub refused: Option<String>,
+    /// Costs that are worked out for it: key and type, or key and expression.
+    pub costs: Vec<String>,
     /// Candidates by priority; within one, in configuration order.
     pub candidates: Vec<CandidateExplanation>,
 }
@@ -133,6 +135,7 @@ pub fn explain(snapshot: &Snapshot, inquiry: &Inquiry<'_>) -> Result<Explanation
         route: route.name.to_string(),
         rule: rule.name.to_string(),
         refused: route.refuse.clone().or_else(|| rule.refuse.clone()),
+        costs: route.costs.iter().map(|cost| cost.to_string()).collect(),
         candidates,
     })
 }

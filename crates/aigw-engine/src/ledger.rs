@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aigw_config::CostFailure;
 use aigw_translate::ir::Usage;
 use serde::Serialize;
 
@@ -127,6 +128,12 @@ pub struct UsageRecord {
     /// Token counts as far as the upstream told them.
     #[serde(serialize_with = "usage")]
     pub usage: Usage,
+    /// What the route's costs came to, by key.
+    #[serde(serialize_with = "costs", skip_serializing_if = "Vec::is_empty")]
+    pub costs: Vec<(Arc<str>, u64)>,
+    /// Costs that could not be worked out, by key, and why (`overflow`, `division_by_zero`, `wrong_type`, `failed`).
+    #[serde(serialize_with = "cost_failures", skip_serializing_if = "Vec::is_empty")]
+    pub cost_failures: Vec<(Arc<str>, CostFailure)>,
     /// The upstream's word for why the answer ended.
     pub finish_reason: Option<String>,
     /// From start to the first piece of content, milliseconds; streams only.
@@ -175,6 +182,17 @@ fn usage<S: serde::Serializer>(value: &Usage, serializer: S) -> Result<S::Ok, S:
         }
     }
     map.end()
+}
+
+fn costs<S: serde::Serializer>(value: &[(Arc<str>, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(value.iter().map(|(key, amount)| (key.as_ref(), amount)))
+}
+
+fn cost_failures<S: serde::Serializer>(
+    value: &[(Arc<str>, CostFailure)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(value.iter().map(|(key, why)| (key.as_ref(), why.as_str())))
 }
 
 /// A name that somebody else chose, as much of it as a record keeps.

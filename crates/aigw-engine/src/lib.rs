@@ -6,6 +6,7 @@
 //! [`Exchange::deadline`].
 
 mod attempt;
+mod cost;
 mod effect;
 mod event;
 mod exchange;

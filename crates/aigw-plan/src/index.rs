@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aigw_api::{
     AIGatewayRoute, AIServiceBackend, Backend, BackendSecurityPolicy, BackendTLSPolicy, BackendTrafficPolicy,
-    ClientTrafficPolicy, ConfigMap, Gateway, Metadata, ReferenceGrant, Secret, SecurityPolicy,
+    ClientTrafficPolicy, ConfigMap, Gateway, GatewayConfig, Metadata, ReferenceGrant, Secret, SecurityPolicy,
 };
 use aigw_config::{Diagnostics, Origin};
 
@@ -61,6 +61,7 @@ pub(crate) struct Index {
     pub(crate) routes: Table<AIGatewayRoute>,
     pub(crate) service_backends: Table<AIServiceBackend>,
     pub(crate) security: Table<BackendSecurityPolicy>,
+    pub(crate) gateway_configs: Table<GatewayConfig>,
     pub(crate) backends: Table<Backend>,
     pub(crate) tls: Table<BackendTLSPolicy>,
     pub(crate) gateways: Table<Gateway>,
@@ -114,6 +115,7 @@ impl Index {
             Kind::AIGatewayRoute(one) => put(&mut self.routes, one, key, origin),
             Kind::AIServiceBackend(one) => put(&mut self.service_backends, one, key, origin),
             Kind::BackendSecurityPolicy(one) => put(&mut self.security, one, key, origin),
+            Kind::GatewayConfig(one) => put(&mut self.gateway_configs, one, key, origin),
             Kind::Backend(one) => put(&mut self.backends, one, key, origin),
             Kind::BackendTLSPolicy(one) => put(&mut self.tls, one, key, origin),
             Kind::Gateway(one) => put(&mut self.gateways, one, key, origin),

@@ -5,6 +5,7 @@
 //! leaving out would open what should be closed, the route answers 503 in its place.
 
 mod backend;
+mod cost;
 mod credential;
 mod endpoint;
 mod gateway;

@@ -2,7 +2,7 @@
 
 use aigw_api::{
     AIGatewayRoute, AIServiceBackend, Backend, BackendSecurityPolicy, BackendTLSPolicy, BackendTrafficPolicy,
-    ClientTrafficPolicy, ConfigMap, Gateway, Metadata, ReferenceGrant, Secret, SecurityPolicy,
+    ClientTrafficPolicy, ConfigMap, Gateway, GatewayConfig, Metadata, ReferenceGrant, Secret, SecurityPolicy,
 };
 use aigw_config::Origin;
 
@@ -24,6 +24,8 @@ pub enum Kind {
     AIServiceBackend(AIServiceBackend),
     /// `aigateway.envoyproxy.io`
     BackendSecurityPolicy(BackendSecurityPolicy),
+    /// `aigateway.envoyproxy.io`
+    GatewayConfig(GatewayConfig),
     /// `gateway.envoyproxy.io`
     Backend(Backend),
     /// `gateway.networking.k8s.io`
@@ -64,6 +66,7 @@ impl Kind {
             Self::AIGatewayRoute(_) => "AIGatewayRoute",
             Self::AIServiceBackend(_) => "AIServiceBackend",
             Self::BackendSecurityPolicy(_) => "BackendSecurityPolicy",
+            Self::GatewayConfig(_) => "GatewayConfig",
             Self::Backend(_) => "Backend",
             Self::BackendTLSPolicy(_) => "BackendTLSPolicy",
             Self::Gateway(_) => "Gateway",
@@ -83,6 +86,7 @@ impl Kind {
             Self::AIGatewayRoute(one) => &one.metadata,
             Self::AIServiceBackend(one) => &one.metadata,
             Self::BackendSecurityPolicy(one) => &one.metadata,
+            Self::GatewayConfig(one) => &one.metadata,
             Self::Backend(one) => &one.metadata,
             Self::BackendTLSPolicy(one) => &one.metadata,
             Self::Gateway(one) => &one.metadata,

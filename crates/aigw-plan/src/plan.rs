@@ -5,7 +5,7 @@ use aigw_config::{Capabilities, Credentials, Diagnostics, Document};
 use crate::backend::Planner;
 use crate::index::Index;
 use crate::object::Object;
-use crate::{endpoint, gateway, policy};
+use crate::{cost, endpoint, gateway, policy};
 
 /// What objects come to.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub fn plan(objects: Vec<Object>, capabilities: &dyn Capabilities) -> Planned {
     let (listeners, doors) = gateway::doors(&index, &mut diagnostics);
     endpoint::check_policies(&index, &mut diagnostics);
     let closed = policy::closed(&index, &mut diagnostics);
+    let costs = cost::of_gateways(&index, &mut diagnostics);
     let limits = policy::limits(&index, &mut diagnostics);
     let mut planner = Planner {
         index: &index,
@@ -36,7 +37,7 @@ pub fn plan(objects: Vec<Object>, capabilities: &dyn Capabilities) -> Planned {
         specs: &mut specs,
     };
     let backends = planner.backends();
-    let routes = planner.routes(&backends, &doors, &closed);
+    let routes = planner.routes(&backends, &doors, &costs, &closed);
     diagnostics.remove_repeated();
     Planned {
         document: Document {

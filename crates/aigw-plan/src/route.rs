@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use aigw_api::AIGatewayRoute;
-use aigw_config::{BackendSpec, RouteSpec, RuleSpec};
+use aigw_config::{BackendSpec, CostSpec, RouteSpec, RuleSpec};
 
 use crate::backend::Planner;
+use crate::cost;
 use crate::gateway::Doors;
 use crate::index::{Key, Placed, label};
 use crate::policy;
@@ -20,6 +21,7 @@ impl Planner<'_> {
         &mut self,
         backends: &BTreeMap<Key, BackendSpec>,
         doors: &Doors,
+        costs: &BTreeMap<Key, Vec<CostSpec>>,
         closed: &BTreeMap<Key, String>,
     ) -> Vec<RouteSpec> {
         let mut out: Vec<(bool, u64, RouteSpec)> = Vec::new();
@@ -27,6 +29,7 @@ impl Planner<'_> {
             let Some(mut route) = self.route(placed, backends, doors) else {
                 continue;
             };
+            cost::inherit(placed, costs, &mut route.costs);
             route.refuse = closed.get(&placed.key).cloned();
             let age = created(placed).unwrap_or(u64::MAX);
             let catch_all = route.rules.iter().any(|rule| rule.matches.is_empty());
@@ -53,11 +56,6 @@ impl Planner<'_> {
         if !wrong.is_empty() {
             return None;
         }
-        if !spec.llm_request_costs.is_empty() {
-            let message = "is accepted, but costs are not computed yet";
-            self.findings
-                .warn(&placed.origin, object.as_str(), "spec.llmRequestCosts", message);
-        }
         let attachment = doors.attach(placed, self.index, self.findings)?;
         let frame = Frame {
             key: &placed.key,
@@ -82,6 +80,7 @@ impl Planner<'_> {
             listeners: attachment.listeners,
             hostnames: attachment.hostnames,
             strict: false,
+            costs: cost::of_route(placed, self.findings),
             rules: by_precedence(rules),
             refuse: None,
             origin: placed.origin.clone(),

@@ -6,7 +6,7 @@ use aigw_api::{
     AIGatewayRouteSpec, AIServiceBackendSpec, BackendSecurityPolicySpec, ENVOY_GATEWAY_GROUP, GATEWAY_GROUP,
     GROUP, RouteRule, SecurityPolicyType,
 };
-use aigw_config::Millis;
+use aigw_config::{Millis, check_cost};
 
 /// The group of the Gateway API Inference Extension.
 const INFERENCE_GROUP: &str = "inference.networking.k8s.io";
@@ -55,6 +55,14 @@ pub(crate) fn route(spec: &AIGatewayRouteSpec) -> Vec<Wrong> {
                     out.push(wrong(format!("{field}.matches[{at}].headers"), message));
                 }
             }
+        }
+    }
+    if spec.llm_request_costs.len() > 36 {
+        out.push(wrong("spec.llmRequestCosts", "must have at most 36 items"));
+    }
+    for (index, one) in spec.llm_request_costs.iter().enumerate() {
+        if let Err((name, message)) = check_cost(one) {
+            out.push(wrong(format!("spec.llmRequestCosts[{index}].{name}"), message));
         }
     }
     out

@@ -71,6 +71,9 @@ fn show(found: &Explanation, asked: &str) {
     if let Some(reason) = &found.refused {
         say(&format!("refused    503: {reason}"));
     }
+    for cost in &found.costs {
+        say(&format!("cost       {cost}"));
+    }
     for candidate in &found.candidates {
         say(&format!(
             "\nbackend    {} (priority {}, weight {})",

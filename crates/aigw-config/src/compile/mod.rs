@@ -3,6 +3,7 @@
 mod backend;
 mod candidate;
 mod capability;
+mod cost;
 mod credential;
 mod endpoint;
 mod limits;
@@ -16,4 +17,5 @@ mod snapshot;
 pub use capability::Capabilities;
 pub use mutation::{forbidden_body_member, forbidden_header};
 pub use report::nearest;
+pub(crate) use report::unknown;
 pub use snapshot::compile;

@@ -82,7 +82,7 @@ fn name_rule(name: &str) -> Result<(), String> {
 }
 
 /// `no backend is named "opnai"; did you mean "openai"?`
-pub(super) fn unknown<'k>(kind: &str, name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+pub(crate) fn unknown<'k>(kind: &str, name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     let mut known: Vec<&str> = known.into_iter().collect();
     known.sort_unstable();
     if let Some(best) = nearest(name, known.iter().copied()) {

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::report::{Report, unknown};
-use super::{candidate, limits, listener, model, mutation};
+use super::{candidate, cost, limits, listener, model, mutation};
+use crate::cost::Cost;
 use crate::diagnostic::Diagnostics;
 use crate::document::{
     BackendSpec, Document, HeaderMatchSpec, HeaderValueMatch, MatchSpec, RouteSpec, RuleSpec,
@@ -22,6 +23,8 @@ pub(super) struct Targets<'a> {
     pub(super) listeners: HashSet<&'a str>,
     /// The limits' timeouts.
     pub(super) timeouts: Timeouts,
+    /// The document's costs.
+    pub(super) costs: &'a [Arc<Cost>],
 }
 
 pub(super) fn routes(document: &Document, targets: &Targets<'_>, findings: &mut Diagnostics) -> Vec<Route> {
@@ -66,6 +69,7 @@ fn route(spec: &RouteSpec, targets: &Targets<'_>, report: &mut Report<'_>) -> Ro
         hostnames: listener::hostnames(&spec.hostnames, report),
         strict: spec.strict,
         rules,
+        costs: cost::of_route(&spec.costs, targets.costs, report),
         refuse: spec.refuse.clone(),
     }
 }

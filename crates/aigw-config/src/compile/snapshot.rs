@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::capability::Capabilities;
 use super::report::Report;
 use super::route::Targets;
-use super::{backend, credential, limits, listener, model, route};
+use super::{backend, cost, credential, limits, listener, model, route};
 use crate::diagnostic::{Diagnostics, Origin};
 use crate::document::Document;
 use crate::snapshot::Snapshot;
@@ -25,6 +25,7 @@ pub fn compile(
     let listeners = listener::listeners(&document.listeners, &mut findings);
     let credentials = credential::credentials(&document, &mut findings);
     let backends = backend::backends(&document.backends, &credentials, capabilities, &mut findings);
+    let costs = cost::of_document(&document.costs, &mut findings);
     let targets = Targets {
         specs: document
             .backends
@@ -34,6 +35,7 @@ pub fn compile(
         backends: &backends,
         listeners: document.listeners.iter().map(|spec| spec.name.as_str()).collect(),
         timeouts: limits.timeouts,
+        costs: &costs,
     };
     let routes = route::routes(&document, &targets, &mut findings);
     let aliases = model::aliases(&document.models, &mut findings);

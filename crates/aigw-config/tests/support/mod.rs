@@ -85,7 +85,7 @@ impl Capabilities for Built {
 }
 
 /// The document, every object of it with a place: listeners on lines 1 and up, credentials 11, backends 21, routes 31,
-/// models 41, client keys 51, limits 61.
+/// models 41, client keys 51, limits 61, costs 71.
 pub fn document(json: serde_json::Value) -> Document {
     let mut document: Document = serde_json::from_value(json).expect("the test's document");
     let at = |base: u32, index: usize| Origin::new("aigw.yaml", base + u32::try_from(index).unwrap());
@@ -106,6 +106,9 @@ pub fn document(json: serde_json::Value) -> Document {
     }
     for (index, one) in document.client_keys.iter_mut().flatten().enumerate() {
         one.origin = at(51, index);
+    }
+    for (index, one) in document.costs.iter_mut().enumerate() {
+        one.origin = at(71, index);
     }
     document.limits.origin = at(61, 0);
     document

@@ -5,6 +5,7 @@ use aigw_translate::answer::Answer;
 use http::header::{self, HeaderValue};
 
 use super::{Current, Exchange, Permits, Phase};
+use crate::cost;
 use crate::effect::{Effect, Effects, ResponseHead};
 use crate::event::Inputs;
 use crate::ledger::{ErrorClass, Outcome, shortened};
@@ -127,6 +128,9 @@ impl Exchange {
         }) = current
         {
             absorb(&mut record, &answer, request_losses);
+        }
+        if let Some(route) = self.place.and_then(|place| self.snapshot.routes.get(place.route)) {
+            cost::charge(&mut record, &route.costs);
         }
         effects.push(Effect::Record(record));
     }

@@ -343,6 +343,8 @@ fn new_record(head: &RequestHead, inputs: Inputs<'_>, version: Arc<str>) -> Usag
         error_code: None,
         error_class: None,
         usage: aigw_translate::ir::Usage::default(),
+        costs: Vec::new(),
+        cost_failures: Vec::new(),
         finish_reason: None,
         first_token: None,
         request_bytes: 0,

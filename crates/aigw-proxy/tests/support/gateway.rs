@@ -149,6 +149,7 @@ fn snapshot(endpoints: &[Endpoint], setup: &Setup) -> Snapshot {
         hostnames: vec![],
         strict: false,
         rules: vec![rule],
+        costs: vec![],
         refuse: None,
     };
     Snapshot {

@@ -113,6 +113,7 @@ impl Sorter<'_> {
                 let read = self.read(node, origin).map(Kind::BackendSecurityPolicy);
                 read.or_else(|| Some(unreadable("BackendSecurityPolicy", node)))
             }
+            (GROUP, "GatewayConfig") => self.read(node, origin).map(Kind::GatewayConfig),
             (ENVOY_GATEWAY_GROUP, "Backend") => self.read(node, origin).map(Kind::Backend),
             (ENVOY_GATEWAY_GROUP, "BackendTrafficPolicy") => {
                 self.read(node, origin).map(Kind::BackendTrafficPolicy)

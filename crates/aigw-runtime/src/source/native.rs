@@ -10,13 +10,14 @@ use super::node::{Node, Value};
 use super::reader::{self, Unknown};
 
 /// Sections, and what one object of each is called.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("listeners", "listener"),
     ("routes", "route"),
     ("models", "alias"),
     ("backends", "backend"),
     ("credentials", "credential"),
     ("clientKeys", "client key"),
+    ("costs", "cost"),
     ("limits", "limits"),
 ];
 
@@ -77,6 +78,11 @@ impl Native<'_> {
             );
             document.client_keys.get_or_insert_default().extend(keys);
         }
+        document.costs.extend(
+            self.section(node, "costs", |one: &mut aigw_config::CostSpec, origin| {
+                one.origin = origin
+            }),
+        );
         self.limits(node, document);
     }
 
@@ -125,7 +131,8 @@ impl Native<'_> {
             .map_or("", |(_, kind)| kind);
         let mut out = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            let object = match item.member("name").and_then(Node::text) {
+            let name = item.member("name").or_else(|| item.member("metadataKey"));
+            let object = match name.and_then(Node::text) {
                 Some(name) => format!("{kind} \"{name}\""),
                 None => format!("{section}[{index}]"),
             };

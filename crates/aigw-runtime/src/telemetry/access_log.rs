@@ -79,6 +79,16 @@ fn write_text(record: &UsageRecord, out: &mut Vec<u8>) -> std::io::Result<()> {
     if let (Some(input), Some(output)) = (record.usage.input, record.usage.output) {
         write!(out, " tokens={input}+{output}")?;
     }
+    for (key, amount) in &record.costs {
+        out.extend_from_slice(b" cost.");
+        write_clean(key, out);
+        write!(out, "={amount}")?;
+    }
+    for (key, why) in &record.cost_failures {
+        out.extend_from_slice(b" cost.");
+        write_clean(key, out);
+        write!(out, "=!{}", why.as_str())?;
+    }
     if record.attempts.len() > 1 {
         write!(out, " attempts={}", record.attempts.len())?;
     }

@@ -140,6 +140,7 @@ pub struct Metrics {
     errors: Family<Errors, Counter>,
     attempts: Family<Attempts, Counter>,
     dropped: Counter,
+    cost_failures: Counter,
     log_failures: Counter,
     reloads: Family<Reload, Counter>,
     config: Family<Version, Gauge>,
@@ -166,6 +167,7 @@ impl Metrics {
             errors: Family::default(),
             attempts: Family::default(),
             dropped: Counter::default(),
+            cost_failures: Counter::default(),
             log_failures: Counter::default(),
             reloads: Family::default(),
             config: Family::default(),
@@ -226,6 +228,11 @@ impl Metrics {
             "aigw_translation_losses",
             "Members that translations left out",
             self.dropped.clone(),
+        );
+        registry.register(
+            "aigw_cost_failures",
+            "Costs of requests that could not be worked out",
+            self.cost_failures.clone(),
         );
         registry.register(
             "aigw_access_log_failures",
@@ -372,6 +379,8 @@ impl Metrics {
             attempts.inc();
         }
         self.dropped.inc_by(u64::from(record.losses));
+        self.cost_failures
+            .inc_by(u64::try_from(record.cost_failures.len()).unwrap_or(u64::MAX));
     }
 
     /// Counts log lines that could not be written.
