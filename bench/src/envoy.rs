@@ -102,6 +102,12 @@ pub fn start(kind: Kind, setup: &Setup, upstream: SocketAddr) -> Result<Subject,
         Kind::EnvoyNoopTwo => processed(kind, setup, upstream, TWO_ROUTER),
         Kind::EnvoyAigwLocal => with_gateway(kind, setup, upstream, "local"),
         Kind::EnvoyAigwExtproc => with_gateway(kind, setup, upstream, "extproc"),
+        Kind::EnvoyAigwTcp => {
+            let (target, process) = gateway(kind, setup, upstream, |_| ())?;
+            let (address, envoy) = run(kind, setup, alone(target)?)?;
+            let parts = vec![(Part::Envoy, envoy), (Part::Server, process)];
+            Ok(Subject::new(kind, address, parts))
+        }
         Kind::EnvoyForwardTcp => before(kind, setup, upstream, "forward", false, false),
         Kind::EnvoyForwardTcpH2 => before(kind, setup, upstream, "forward", false, true),
         Kind::EnvoyForwardUnix => before(kind, setup, upstream, "forward", true, false),
@@ -194,13 +200,12 @@ fn before(
 /// The gateway, which starts its own Envoy.
 fn with_gateway(kind: Kind, setup: &Setup, upstream: SocketAddr, path: &str) -> Result<Subject, Failure> {
     let envoy = found(kind, setup)?;
-    let mut subject = gateway(kind, setup, upstream, |command| {
+    let (address, process) = gateway(kind, setup, upstream, |command| {
         command.arg(format!("--envoy={}", envoy.path().display()));
         command.args(["--path", path]);
     })?;
-    let [(_, pid)] = subject.parts[..] else {
-        return Err(failed(kind.name(), "it is not one process".to_owned()));
-    };
+    let pid = process.pid();
+    let mut subject = Subject::new(kind, address, vec![(Part::Server, process)]);
     let child = child_named(pid, PROGRAM)?;
     let child = child.ok_or_else(|| failed(kind.name(), "it has started no Envoy".to_owned()))?;
     subject.adopt(Part::Envoy, child);

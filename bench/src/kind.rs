@@ -37,6 +37,8 @@ pub enum Kind {
     EnvoyAigwLocal,
     /// Envoy that the gateway processes for.
     EnvoyAigwExtproc,
+    /// Envoy before a gateway that stands apart, HTTP/1.1 over TCP.
+    EnvoyAigwTcp,
     /// Envoy before the bare proxy that streams, HTTP/1.1 over TCP.
     EnvoyForwardTcp,
     /// The same, HTTP/2 over TCP.
@@ -59,7 +61,7 @@ pub enum Kind {
 
 impl Kind {
     /// All, in the order of tables.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Direct,
         Self::Forward,
         Self::Rewrite,
@@ -70,6 +72,7 @@ impl Kind {
         Self::EnvoyNoopTwo,
         Self::EnvoyAigwLocal,
         Self::EnvoyAigwExtproc,
+        Self::EnvoyAigwTcp,
         Self::EnvoyForwardTcp,
         Self::EnvoyForwardTcpH2,
         Self::EnvoyForwardUnix,
@@ -94,6 +97,7 @@ impl Kind {
             Self::EnvoyNoopTwo => "envoy-noop-two",
             Self::EnvoyAigwLocal => "envoy-aigw-local",
             Self::EnvoyAigwExtproc => "envoy-aigw-extproc",
+            Self::EnvoyAigwTcp => "envoy-aigw-tcp",
             Self::EnvoyForwardTcp => "envoy-forward-tcp",
             Self::EnvoyForwardTcpH2 => "envoy-forward-tcp-h2",
             Self::EnvoyForwardUnix => "envoy-forward-unix",
@@ -113,7 +117,10 @@ impl Kind {
 
     /// Whether it is the gateway, which is called at the gateway's path and translates.
     pub fn is_gateway(self) -> bool {
-        matches!(self, Self::Aigw | Self::EnvoyAigwLocal | Self::EnvoyAigwExtproc)
+        matches!(
+            self,
+            Self::Aigw | Self::EnvoyAigwLocal | Self::EnvoyAigwExtproc | Self::EnvoyAigwTcp
+        )
     }
 
     /// Whether a run of that group measures it. The native gateway and the bare upstream are in each: what a translation costs and what
@@ -125,7 +132,8 @@ impl Kind {
             Self::Envoy => group != Group::Native,
             Self::EnvoyNoopRequest | Self::EnvoyNoopObserve => group != Group::Native,
             Self::EnvoyNoopTwo | Self::EnvoyAigwLocal | Self::EnvoyAigwExtproc => group == Group::Envoy,
-            Self::EnvoyForwardTcp
+            Self::EnvoyAigwTcp
+            | Self::EnvoyForwardTcp
             | Self::EnvoyForwardTcpH2
             | Self::EnvoyForwardUnix
             | Self::EnvoyForwardUnixH2

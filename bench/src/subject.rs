@@ -111,7 +111,10 @@ impl Subject {
                 kind,
                 setup.own(kind.name()).args(["--upstream", &upstream.to_string()]),
             ),
-            Kind::Aigw => gateway(kind, setup, upstream, |_| ()),
+            Kind::Aigw => {
+                let (address, process) = gateway(kind, setup, upstream, |_| ())?;
+                Ok(Self::new(kind, address, vec![(Part::Server, process)]))
+            }
             _ => envoy::start(kind, setup, upstream),
         }
     }
@@ -142,7 +145,7 @@ pub fn gateway(
     setup: &Setup,
     upstream: SocketAddr,
     more: impl FnOnce(&mut Command),
-) -> Result<Subject, Failure> {
+) -> Result<(SocketAddr, Process), Failure> {
     let Some(binary) = setup.gateway else {
         return Err(start(kind.name(), "there is no gateway".to_owned()));
     };
@@ -158,7 +161,7 @@ pub fn gateway(
     command.arg(&config);
     let mut process = Process::logged(kind.name(), &mut command, &setup.file(kind, "log"))?;
     process.await_listener(address)?;
-    Ok(Subject::new(kind, address, vec![(Part::Server, process)]))
+    Ok((address, process))
 }
 
 /// The gateway's configuration: one backend a dialect, one model a backend.
