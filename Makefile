@@ -50,7 +50,7 @@ deny: ## check licences, sources and duplicate crates (installs cargo-deny in th
 ci: ## all that CI runs
 	@.ci/run
 
-bench: ## measure the gateway beside two bare proxies, 8 minutes (ARGS=--quick: a minute); docs/benchmarks.md
+bench: ## measure the gateway beside bare proxies and behind Envoy, 15 minutes (ARGS=--quick: two); docs/benchmarks.md
 	@scripts/need.sh rust
 	@cargo build --release --locked --bins -p aigw -p aigw-bench
 	@cargo run --release --locked -p aigw-bench -- $(ARGS)

@@ -193,24 +193,12 @@ mod tests {
     use super::{event_cost, first_token_added, judge};
     use crate::case;
     use crate::kind::{Group, Kind};
-    use crate::run::{Cell, FirstToken, Footprint, Machine, Run};
-    use crate::settings::Settings;
+    use crate::run::{Cell, FirstToken, Footprint, Run, sample};
     use crate::statistics::Spread;
     use crate::subject::Part;
 
     fn cell(case: &'static str, subject: Kind, round: u32, cpu_us: f64) -> Cell {
-        Cell {
-            case,
-            subject,
-            round,
-            requests: 1,
-            throughput: 1.0,
-            p50_us: 1.0,
-            p99_us: 1.0,
-            cpu_us: Some(cpu_us),
-            envoy_cpu_us: None,
-            server_cpu_us: Some(cpu_us),
-        }
+        sample::cell(case, subject, round, (cpu_us, 1.0))
     }
 
     fn run(cells: Vec<Cell>) -> Run {
@@ -222,20 +210,6 @@ mod tests {
             p99_us: 900.0,
         };
         Run {
-            machine: Machine {
-                processor: "P".to_owned(),
-                cores: 2,
-                kernel: "K".to_owned(),
-            },
-            settings: Settings {
-                effort: "full",
-                rounds: 3,
-                slice_seconds: Some(1.0),
-                connections: 16,
-                workers: 2,
-                one_in_flight: 10,
-            },
-            cells,
             first_tokens: vec![
                 token(Kind::Direct, 0, 100.0),
                 token(Kind::Direct, 1, 200.0),
@@ -248,6 +222,7 @@ mod tests {
                 idle_kib: 21 * 1024,
                 peak_kib: 0,
             }],
+            ..sample::run(cells)
         }
     }
 

@@ -82,3 +82,50 @@ fn translated_over_noop(run: &Run) -> Option<Spread> {
         |(own, noop): (&Cell, &Cell)| Some((own.cpu_us? - translation(run, own.round)?) / noop.cpu_us?);
     Spread::over(slices.filter_map(ratio))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use crate::case;
+    use crate::kind::Kind;
+    use crate::run::sample::{cell, run};
+
+    /// Verdicts on the bars whose text holds `part`.
+    fn verdicts(cells: Vec<crate::run::Cell>, part: &str) -> Vec<Option<bool>> {
+        let bars = judge(&run(cells));
+        let bars = bars.iter().filter(|bar| bar.what.contains(part));
+        bars.map(|bar| bar.pass).collect()
+    }
+
+    #[test]
+    fn a_translation_may_cost_what_it_costs_in_the_native_host() {
+        let cells = |translated: f64| {
+            vec![
+                cell(case::CHAT_1K, Kind::Aigw, 0, (20.0, 1.0)),
+                cell(case::CHAT_TRANSLATED, Kind::Aigw, 0, (30.0, 1.0)),
+                cell(case::CHAT_TRANSLATED, Kind::EnvoyNoopObserve, 0, (100.0, 1.0)),
+                cell(
+                    case::CHAT_TRANSLATED,
+                    Kind::EnvoyAigwExtproc,
+                    0,
+                    (translated, 1.0),
+                ),
+            ]
+        };
+        assert_eq!(verdicts(cells(119.0), "less the translation"), [Some(true)]);
+        assert_eq!(verdicts(cells(121.0), "less the translation"), [Some(false)]);
+    }
+
+    #[test]
+    fn throughput_has_to_be_at_least_its_limit() {
+        let cells = |throughput: f64| {
+            vec![
+                cell(case::CHAT_1K, Kind::EnvoyNoopTwo, 0, (1.0, 100.0)),
+                cell(case::CHAT_1K, Kind::EnvoyAigwLocal, 0, (1.0, throughput)),
+            ]
+        };
+        assert_eq!(verdicts(cells(180.0), "over two streams"), [Some(true)]);
+        assert_eq!(verdicts(cells(160.0), "over two streams"), [Some(false)]);
+        assert_eq!(verdicts(Vec::new(), "over two streams"), [None]);
+    }
+}

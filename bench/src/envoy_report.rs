@@ -16,18 +16,16 @@ pub fn table(out: &mut String, run: &Run, case: &Case) -> std::fmt::Result {
             .iter()
             .filter(move |cell| cell.case == case.name && cell.subject == kind)
     };
-    if cells(Kind::Envoy).next().is_none() {
-        return Ok(());
-    }
     writeln!(out, "### {}, behind Envoy: {}\n", case.name, case.title)?;
     writeln!(
         out,
         "| subject | requests/s | p50 µs | p99 µs | CPU µs/request | Envoy's | the server's | CPU / envoy | CPU / its no-op | requests/s / two streams |"
     )?;
     writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
+    let bases = |kind: Kind| matches!(kind, Kind::Direct | Kind::Aigw);
     for kind in Kind::ALL
         .into_iter()
-        .filter(|kind| kind.behind_envoy() || *kind == Kind::Aigw)
+        .filter(|kind| kind.behind_envoy() || bases(*kind))
     {
         let median = |field: fn(&Cell) -> Option<f64>| {
             Spread::over(cells(kind).filter_map(field)).map(|spread| spread.median)

@@ -14,7 +14,7 @@ pub enum Group {
 }
 
 /// Who is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The upstream itself, nothing between.
@@ -148,12 +148,15 @@ impl Kind {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum;
+
     use super::Kind;
 
     #[test]
-    fn raw_figures_and_tables_use_the_same_names() {
+    fn raw_figures_tables_and_flags_use_the_same_names() {
         for kind in Kind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+            assert_eq!(Kind::from_str(kind.name(), false), Ok(kind));
         }
     }
 }

@@ -112,6 +112,7 @@ pub fn command(binary: &Path, workers: u32) -> Command {
     command
         .env_clear()
         .env("TOKIO_WORKER_THREADS", workers.to_string())
+        .env("AIGW_WORKERS", workers.to_string())
         .stdin(Stdio::null());
     command
 }

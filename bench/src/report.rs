@@ -40,8 +40,15 @@ fn write(out: &mut String, run: &Run, bars: &[Bar]) -> std::fmt::Result {
     )?;
     writeln!(out, "Medians over rounds; [smallest–largest round].\n")?;
     for case in case::all() {
-        if run.cells.iter().any(|cell| cell.case == case.name) {
+        let measured = |kind: Kind| {
+            run.cells
+                .iter()
+                .any(|cell| cell.case == case.name && cell.subject == kind)
+        };
+        if measured(Kind::Forward) {
             case_table(out, run, &case)?;
+        }
+        if measured(Kind::Envoy) {
             envoy_report::table(out, run, &case)?;
         }
     }

@@ -98,8 +98,9 @@ fn start(bench: &Bench) -> Result<Vec<Subject>, Failure> {
     let address = upstream.address;
     let mut subjects = vec![upstream];
     for kind in Kind::ALL {
-        let wanted = kind != Kind::Direct && bench.groups.iter().any(|group| kind.is_in(*group));
-        if wanted && (bench.gateway.is_some() || !kind.is_gateway()) {
+        let asked = bench.flags.subjects.is_empty() || bench.flags.subjects.contains(&kind);
+        let measured = bench.groups.iter().any(|group| kind.is_in(*group));
+        if asked && measured && kind != Kind::Direct && (bench.gateway.is_some() || !kind.is_gateway()) {
             subjects.push(Subject::start(kind, &setup, address)?);
         }
     }

