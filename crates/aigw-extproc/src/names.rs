@@ -10,7 +10,7 @@ pub const CLUSTER_HEADER: &str = "x-aigw-cluster";
 /// Request header with the id of an exchange that the native host of this process goes on with.
 pub use aigw_proxy::EXCHANGE_HEADER;
 
-/// Response header that Envoy adds to its own local replies: its response flags (`UF`, `UT`, `NC`, …). Removed from what upstreams
+/// Response header that Envoy adds to its own local replies: its response flags (`NC`, `UT`, `URX,UF`, …; `-` for none). Removed from what upstreams
 /// send.
 pub const LOCAL_REPLY_HEADER: &str = "x-aigw-envoy";
 
@@ -18,7 +18,8 @@ pub const LOCAL_REPLY_HEADER: &str = "x-aigw-envoy";
 /// native host's Unix sockets read it.
 pub use aigw_proxy::PEER_HEADER;
 
-/// gRPC metadata of an external-processor stream: the name of the listener it serves.
+/// gRPC metadata of an external-processor stream: the name of the listener it serves. The client's address comes beside it, in
+/// [`PEER_HEADER`].
 pub const LISTENER_METADATA: &str = "x-aigw-listener";
 
 /// The cluster of the native host in this process that resumes exchanges.

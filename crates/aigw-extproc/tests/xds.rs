@@ -8,6 +8,7 @@
 
 mod support;
 
+use aigw_config::Endpoint;
 use aigw_extproc::names;
 use aigw_extproc::xds::{DataPath, Kind, PublishError, Published};
 
@@ -63,7 +64,7 @@ async fn requests_go_to_the_native_host_with_the_clients_address() {
     let lines: Vec<&str> = answer.body.lines().collect();
     let mut headers: Vec<&str> = lines[1..].to_vec();
     headers.sort_unstable();
-    assert_eq!(lines[0], "native POST /v1/../a%2fb?x=1 5");
+    assert_eq!(lines[0], "native POST /v1/../a%2fb?x=1 5 HTTP/1.1");
     assert_eq!(
         headers,
         [
@@ -201,7 +202,10 @@ async fn the_processor_names_the_cluster_and_nobody_else() {
     let cluster = names::cluster(&target);
     let answer = client::post(address, "/v1/x", &[("x-test-cluster", &cluster)], "hello").await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert!(answer.body.starts_with("target POST /edited 5\n"), "{answer:?}");
+    assert!(
+        answer.body.starts_with("target POST /edited 5 HTTP/1.1\n"),
+        "{answer:?}"
+    );
     assert!(answer.body.contains("x-about: main|127.0.0.1\n"), "{answer:?}");
     assert!(!answer.body.contains("x-aigw-"), "{answer:?}");
     assert_eq!(answer.header("x-aigw-envoy"), None, "{answer:?}");
@@ -237,5 +241,60 @@ async fn backends_come_and_go() {
     assert_eq!(
         bench.xds.state().kinds["clusters"].acknowledged.as_deref(),
         Some("v2+before")
+    );
+}
+
+#[tokio::test]
+async fn clusters_that_are_refused_take_nothing_with_them() {
+    let Some(mut bench) = Bench::new(DataPath::Extproc) else {
+        return;
+    };
+    let address = free();
+    let (a, b) = (at(upstream::tcp("a").await), at(upstream::tcp("b").await));
+    bench.start_envoy();
+    let base = |version| Setup::new(version).listener("main", address);
+    bench.publish(&base("v1").endpoint(a.clone())).await.unwrap();
+    let bad = Endpoint {
+        server_name: Some("x".repeat(256)),
+        ..endpoint(true, "127.0.0.1", 443)
+    };
+    let setup = base("v2").endpoint(b.clone()).endpoint(bad);
+    let refused = bench.publish(&setup).await.unwrap_err();
+    assert!(
+        matches!(&refused, PublishError::Rejected { kind: Kind::Cluster, detail, .. } if detail.contains("sni")),
+        "{refused}"
+    );
+    bench
+        .until("the good one is acknowledged again", |bench| {
+            bench.xds.state().kinds["clusters"].acknowledged.as_deref() == Some("v1")
+                && bench.xds.state().kinds["clusters"].accepted == 2
+        })
+        .await;
+    let ask = async |endpoint| {
+        let cluster = names::cluster(endpoint);
+        client::post(address, "/", &[("x-test-cluster", &cluster)], "").await
+    };
+    assert_eq!(ask(&a).await.status, 200);
+    // Envoy had taken the good half of what it refused.
+    assert_eq!(ask(&b).await.status, 503);
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_holds_up_nothing() {
+    let Some(mut bench) = Bench::new(DataPath::Extproc) else {
+        return;
+    };
+    let address = free();
+    let a = at(upstream::tcp("a").await);
+    let nowhere = endpoint(true, "nowhere.invalid", 443);
+    bench.start_envoy();
+    let base = |version| Setup::new(version).listener("main", address).endpoint(a.clone());
+    bench.publish(&base("v1").endpoint(nowhere)).await.unwrap();
+    let cluster = names::cluster(&a);
+    assert_eq!(
+        client::post(address, "/", &[("x-test-cluster", &cluster)], "")
+            .await
+            .status,
+        200
     );
 }

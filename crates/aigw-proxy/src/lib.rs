@@ -9,4 +9,4 @@ pub use exchange::{EXCHANGE_HEADER, PEER_HEADER, Parking};
 pub use listener::{
     ParkedServer, Place, ServeError, Server, bind_socket, read_certificate, serve, serve_at, serve_parked,
 };
-pub use upstream::{Answer, AnswerBody, Proxies, Proxy, Upstreams};
+pub use upstream::{Answer, AnswerBody, Proxies, Proxy, Upstreams, check_authorities};

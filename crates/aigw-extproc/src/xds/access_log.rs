@@ -38,7 +38,6 @@ const ATTEMPT: &[(&str, &str)] = &[
     ("time", "%START_TIME%"),
     ("cluster", "%UPSTREAM_CLUSTER%"),
     ("host", "%UPSTREAM_HOST%"),
-    ("attempt", "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"),
     ("status", "%RESPONSE_CODE%"),
     ("flags", "%RESPONSE_FLAGS%"),
     ("retryAfter", "%RESP(RETRY-AFTER)%"),

@@ -20,15 +20,17 @@ use envoy_types::pb::envoy::config::endpoint::v3::{
 };
 use envoy_types::pb::envoy::extensions::clusters::common::dns::v3::DnsLookupFamily;
 use envoy_types::pb::envoy::extensions::clusters::dns::v3::DnsCluster;
+use envoy_types::pb::envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::{
     AutoHttpConfig, ExplicitHttpConfig, UpstreamProtocolOptions,
 };
+use envoy_types::pb::google::protobuf::UInt64Value;
 
 use super::materials::Materials;
 use super::options::Options;
-use super::typed::{ads, any, duration, number, pipe, seconds, socket};
+use super::typed::{ads, any, duration, extension, number, pipe, seconds, socket};
 use super::upstream_tls;
 
 /// How long a connection waits for its next request.
@@ -158,6 +160,15 @@ fn by_name() -> CustomClusterType {
             respect_dns_ttl: true,
             dns_lookup_family: DnsLookupFamily::All.into(),
             all_addresses_in_single_endpoint: true,
+            // Envoy serves nothing before it has tried all names once.
+            typed_dns_resolver_config: Some(extension(
+                "envoy.network.dns_resolver.cares",
+                CaresDnsResolverConfig {
+                    query_timeout_seconds: Some(UInt64Value { value: 2 }),
+                    query_tries: number(2),
+                    ..CaresDnsResolverConfig::default()
+                },
+            )),
             ..DnsCluster::default()
         })),
     }

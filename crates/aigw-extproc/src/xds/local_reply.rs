@@ -3,7 +3,7 @@
 
 use envoy_types::pb::envoy::config::accesslog::v3::access_log_filter::FilterSpecifier;
 use envoy_types::pb::envoy::config::accesslog::v3::{
-    AccessLogFilter, ComparisonFilter, StatusCodeFilter, comparison_filter,
+    AccessLogFilter, AndFilter, ComparisonFilter, ResponseFlagFilter, StatusCodeFilter, comparison_filter,
 };
 use envoy_types::pb::envoy::config::core::v3::{
     RuntimeUInt32, SubstitutionFormatString, substitution_format_string,
@@ -15,90 +15,125 @@ use envoy_types::pb::envoy::extensions::filters::network::http_connection_manage
 use super::typed::{inline, set_header};
 use crate::names;
 
-/// Code and sentence by status; the last is for all others.
-const REASONS: &[(Option<u32>, &str, &str)] = &[
-    (
-        Some(400),
-        "invalid_request",
-        "The request is not well-formed HTTP.",
-    ),
-    (Some(404), "not_found", "Nothing is served under this name."),
-    (
-        Some(408),
+/// Which answers, and what they say.
+struct Reason {
+    /// The status; `None` is every other one.
+    status: Option<u32>,
+    /// Whether Envoy has a flag for it (<https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/observability/access_log/usage>).
+    flagged: bool,
+    code: &'static str,
+    sentence: &'static str,
+}
+
+const REASONS: &[Reason] = &[
+    Reason::new(400, "invalid_request", "The request is not well-formed HTTP."),
+    Reason::new(404, "not_found", "Nothing is served under this name."),
+    Reason::new(
+        408,
         "request_timeout",
         "The request did not come to its end in time.",
     ),
-    (
-        Some(413),
+    Reason::new(
+        413,
         "request_too_large",
         "The request body is larger than allowed.",
     ),
-    (
-        Some(431),
+    Reason::new(
+        431,
         "request_too_large",
         "The request's headers are larger than allowed.",
     ),
-    (
-        Some(503),
-        "gateway_unavailable",
-        "The gateway cannot serve requests at this moment; try again.",
+    Reason {
+        flagged: true,
+        ..Reason::new(
+            503,
+            "gateway_unavailable",
+            "The gateway cannot reach what serves this request; try again.",
+        )
+    },
+    // The only one for which Envoy has none.
+    Reason::new(
+        503,
+        "processor_unavailable",
+        "The gateway's processor does not answer, and without it nothing is forwarded; try again.",
     ),
-    (Some(504), "upstream_timeout", "No answer came in time."),
-    (None, "gateway_error", "The gateway could not serve the request."),
+    Reason::new(504, "upstream_timeout", "No answer came in time."),
+    Reason {
+        status: None,
+        ..Reason::new(0, "gateway_error", "The gateway could not serve the request.")
+    },
 ];
 
 /// How Envoy's own answers look.
 pub(super) fn config() -> LocalReplyConfig {
     LocalReplyConfig {
-        mappers: REASONS
-            .iter()
-            .map(|&(status, code, sentence)| mapper(status, code, sentence))
-            .collect(),
+        mappers: REASONS.iter().map(Reason::mapper).collect(),
         body_format: None,
     }
 }
 
-fn mapper(status: Option<u32>, code: &str, sentence: &str) -> ResponseMapper {
-    let kind = if status.is_some_and(|status| status < 500) {
-        "invalid_request_error"
-    } else {
-        "server_error"
-    };
-    let body = format!(
-        "{{\"error\":{{\"message\":\"{sentence}\",\"type\":\"{kind}\",\"param\":null,\"code\":\"{code}\"}}}}"
-    );
-    ResponseMapper {
-        filter: Some(is(status)),
-        body_format_override: Some(SubstitutionFormatString {
-            content_type: "application/json".to_owned(),
-            format: Some(substitution_format_string::Format::TextFormatSource(
-                inline(body).unwrap_or_default(),
-            )),
-            ..SubstitutionFormatString::default()
-        }),
-        headers_to_add: vec![
-            set_header(names::LOCAL_REPLY_HEADER, "%RESPONSE_FLAGS%"),
-            set_header("x-aigw-error", code),
-        ],
-        ..ResponseMapper::default()
+impl Reason {
+    const fn new(status: u32, code: &'static str, sentence: &'static str) -> Self {
+        Self {
+            status: Some(status),
+            flagged: false,
+            code,
+            sentence,
+        }
     }
-}
 
-fn is(status: Option<u32>) -> AccessLogFilter {
-    let (op, value) = match status {
-        Some(status) => (comparison_filter::Op::Eq, status),
-        None => (comparison_filter::Op::Ge, 0),
-    };
-    AccessLogFilter {
-        filter_specifier: Some(FilterSpecifier::StatusCodeFilter(StatusCodeFilter {
+    fn mapper(&self) -> ResponseMapper {
+        let kind = match self.status {
+            Some(..500) => "invalid_request_error",
+            _ => "server_error",
+        };
+        let Self { code, sentence, .. } = self;
+        let body = format!(
+            "{{\"error\":{{\"message\":\"{sentence}\",\"type\":\"{kind}\",\"param\":null,\"code\":\"{code}\"}}}}"
+        );
+        ResponseMapper {
+            filter: Some(self.filter()),
+            body_format_override: Some(SubstitutionFormatString {
+                content_type: "application/json".to_owned(),
+                format: inline(body).map(substitution_format_string::Format::TextFormatSource),
+                ..SubstitutionFormatString::default()
+            }),
+            headers_to_add: vec![
+                set_header(names::LOCAL_REPLY_HEADER, "%RESPONSE_FLAGS%"),
+                set_header("x-aigw-error", code),
+            ],
+            ..ResponseMapper::default()
+        }
+    }
+
+    fn filter(&self) -> AccessLogFilter {
+        let status = of(FilterSpecifier::StatusCodeFilter(StatusCodeFilter {
             comparison: Some(ComparisonFilter {
-                op: op.into(),
+                op: match self.status {
+                    Some(_) => comparison_filter::Op::Eq,
+                    None => comparison_filter::Op::Ge,
+                }
+                .into(),
                 value: Some(RuntimeUInt32 {
-                    default_value: value,
+                    default_value: self.status.unwrap_or_default(),
                     // Nobody sets it.
                     runtime_key: "aigw.local_reply".to_owned(),
                 }),
             }),
-        })),
+        }));
+        if !self.flagged {
+            return status;
+        }
+        // Without names: any flag.
+        let flag = of(FilterSpecifier::ResponseFlagFilter(ResponseFlagFilter::default()));
+        of(FilterSpecifier::AndFilter(AndFilter {
+            filters: vec![status, flag],
+        }))
+    }
+}
+
+fn of(specifier: FilterSpecifier) -> AccessLogFilter {
+    AccessLogFilter {
+        filter_specifier: Some(specifier),
     }
 }

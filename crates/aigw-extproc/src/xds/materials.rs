@@ -48,7 +48,8 @@ impl Materials {
                 true => Ok(ca.clone().into_bytes()),
                 false => std::fs::read(ca).map_err(|error| format!("cannot read {ca}: {error}")),
             };
-            found.authorities.insert(ca.clone(), pem);
+            let checked = pem.and_then(|pem| aigw_proxy::check_authorities(&pem).map(|()| pem));
+            found.authorities.insert(ca.clone(), checked);
         }
         found
     }

@@ -49,8 +49,9 @@ pub(super) fn filter(listener: &str) -> ExternalProcessor {
             response_trailer_mode: HeaderSendMode::Send.into(),
         }),
         allow_mode_override: true,
-        // Clients may take long over a body, and the answer waits for it.
-        message_timeout: seconds(600),
+        // Binds where no body comes. Full duplex has no such limit: a processor that hangs is found by the keepalive of its
+        // cluster, a stream that hangs by the processor itself.
+        message_timeout: seconds(30),
         stat_prefix: "aigw".to_owned(),
         mutation_rules: Some(HeaderMutationRules {
             allow_all_routing: yes(),

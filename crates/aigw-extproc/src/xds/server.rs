@@ -14,10 +14,14 @@ use super::shared::{Progress, Shared};
 use super::state::State;
 use super::warm;
 
+/// How long names may take to be resolved. One that cannot be is its own backend's trouble alone.
+const WARM: Duration = Duration::from_secs(5);
+
 /// How the server takes its time.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
-    /// How long clusters stay that nothing new is sent to: as long as a request may be under way that was told of them.
+    /// How long clusters stay that nothing new is sent to: as long as a request may be on its way to one. Answers that have begun
+    /// outlive their cluster.
     pub grace: Duration,
     /// How long Envoy may take for a version.
     pub patience: Duration,
@@ -28,7 +32,7 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
-            grace: Duration::from_secs(600),
+            grace: Duration::from_secs(60),
             patience: Duration::from_secs(30),
             admin: None,
         }
@@ -124,10 +128,10 @@ impl Server {
                 .await
                 .map_err(|_| late())?;
         }
-        if let Some(admin) = &self.options.admin {
-            tokio::time::timeout_at(limit, warm::wait(admin))
-                .await
-                .map_err(|_| late())?;
+        if let Some(admin) = &self.options.admin
+            && tokio::time::timeout(WARM, warm::wait(admin)).await.is_err()
+        {
+            tracing::warn!(%version, "a backend's name is not resolved yet; everything else is in use");
         }
         Ok(Published::Acknowledged)
     }

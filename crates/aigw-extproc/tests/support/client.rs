@@ -56,6 +56,10 @@ pub async fn try_post(
     let (head, body) = text
         .split_once("\r\n\r\n")
         .ok_or_else(|| std::io::Error::other(format!("no answer: {text}")))?;
+    let body = match head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+        true => joined(body),
+        false => body.to_owned(),
+    };
     let status = head
         .split(' ')
         .nth(1)
@@ -64,6 +68,17 @@ pub async fn try_post(
     Ok(Answer {
         status,
         head: head.to_owned(),
-        body: body.to_owned(),
+        body,
     })
+}
+
+/// The chunks of a body, put together.
+fn joined(mut text: &str) -> String {
+    let mut body = String::new();
+    while let Some((length, rest)) = text.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        body.push_str(&rest[..length]);
+        text = &rest[length + 2..];
+    }
+    body
 }

@@ -11,7 +11,9 @@
 
 pub mod client;
 pub mod processor;
+pub mod relay;
 pub mod snapshot;
+pub mod tls;
 pub mod upstream;
 
 use std::net::{SocketAddr, TcpListener};
@@ -43,6 +45,7 @@ pub fn envoy() -> Option<PathBuf> {
 pub struct Bench {
     pub xds: Server,
     pub options: Options,
+    pub relay: relay::Relay,
     folder: tempfile::TempDir,
     binary: PathBuf,
     envoy: Option<Child>,
@@ -63,7 +66,9 @@ impl Bench {
             admin: Some(places.admin()),
             ..ServerOptions::default()
         });
-        let socket = UnixListener::bind(places.processor()).unwrap();
+        let behind = folder.path().join("behind.sock");
+        let socket = UnixListener::bind(&behind).unwrap();
+        let relay = relay::Relay::between(&places.processor(), behind);
         let serving = tonic::transport::Server::builder()
             .add_service(xds.service())
             .add_service(processor::service())
@@ -72,6 +77,7 @@ impl Bench {
         Some(Self {
             xds,
             options: Options::new(path, places),
+            relay,
             folder,
             binary,
             envoy: None,

@@ -13,8 +13,7 @@ use aigw_config::{
 #[derive(Clone, Default)]
 pub struct Setup {
     pub version: &'static str,
-    /// Name, address, and certificate and key.
-    pub listeners: Vec<(&'static str, String, Option<(String, String)>)>,
+    pub listeners: Vec<Listener>,
     pub endpoints: Vec<Endpoint>,
 }
 
@@ -27,7 +26,19 @@ impl Setup {
     }
 
     pub fn listener(mut self, name: &'static str, address: SocketAddr) -> Self {
-        self.listeners.push((name, address.to_string(), None));
+        self.listeners.push(Listener {
+            name: name.to_owned(),
+            address: address.to_string(),
+            tls: None,
+            hostnames: Vec::new(),
+            origin: Origin::default(),
+        });
+        self
+    }
+
+    /// The last listener serves TLS with these files.
+    pub fn tls(mut self, paths: &(String, String)) -> Self {
+        self.listeners.last_mut().unwrap().tls = Some(paths.clone());
         self
     }
 
@@ -64,17 +75,7 @@ pub fn snapshot(setup: &Setup) -> Snapshot {
         .collect();
     Snapshot {
         version: Arc::from(setup.version),
-        listeners: setup
-            .listeners
-            .iter()
-            .map(|(name, address, tls)| Listener {
-                name: (*name).to_owned(),
-                address: address.clone(),
-                tls: tls.clone(),
-                hostnames: Vec::new(),
-                origin: Origin::default(),
-            })
-            .collect(),
+        listeners: setup.listeners.clone(),
         routes: Vec::new(),
         backends,
         aliases: HashMap::new(),

@@ -13,10 +13,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, UnixListener};
 
-async fn answer(name: &'static str, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+pub async fn answer(
+    name: &'static str,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let length = body.collect().await.map_or(0, |body| body.to_bytes().len());
-    let mut text = format!("{name} {} {} {length}\n", parts.method, parts.uri);
+    let version = parts.version;
+    let path = parts.uri.path_and_query().unwrap();
+    let mut text = format!("{name} {} {path} {length} {version:?}\n", parts.method);
     for (header, value) in &parts.headers {
         text.push_str(&format!("{header}: {}\n", value.to_str().unwrap()));
     }

@@ -49,8 +49,17 @@ async fn read_authorities(ca: &str) -> Result<Arc<RootCertStore>, String> {
             .await
             .map_err(|error| format!("cannot read the authorities in {ca}: {error}"))?
     };
+    parse_authorities(&pem).map(Arc::new)
+}
+
+/// Whether `pem` can be what a backend trusts, for somebody else to use.
+pub fn check_authorities(pem: &[u8]) -> Result<(), String> {
+    parse_authorities(pem).map(|_| ())
+}
+
+fn parse_authorities(pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
+    for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|error| format!("the backend's `ca` is not PEM: {error}"))?;
         roots
             .add(certificate)
@@ -59,7 +68,7 @@ async fn read_authorities(ca: &str) -> Result<Arc<RootCertStore>, String> {
     if roots.is_empty() {
         return Err("the backend's `ca` holds no certificate".to_owned());
     }
-    Ok(Arc::new(roots))
+    Ok(roots)
 }
 
 /// The name to ask for and to verify.

@@ -1,0 +1,142 @@
+//! TLS on both sides of a real Envoy.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failure is a panic"
+)]
+
+mod support;
+
+use aigw_config::Endpoint;
+use aigw_extproc::names;
+use aigw_extproc::xds::{DataPath, Materials, resources};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use support::snapshot::{Setup, endpoint, snapshot};
+use support::{Bench, client, free, tls, upstream};
+
+const REQUEST: &[u8] = b"GET /x HTTP/1.1\r\nhost: gateway.test\r\ncontent-length: 0\r\n\r\n";
+
+async fn ask(stream: &mut tokio_rustls::client::TlsStream<tokio::net::TcpStream>) -> String {
+    stream.write_all(REQUEST).await.unwrap();
+    let mut text = vec![0; 4096];
+    let length = stream.read(&mut text).await.unwrap();
+    String::from_utf8_lossy(&text[..length]).into_owned()
+}
+
+#[tokio::test]
+async fn a_certificate_is_replaced_under_open_connections() {
+    let Some(mut bench) = Bench::new(DataPath::Local) else {
+        return;
+    };
+    let address = free();
+    let folder = tempfile::tempdir().unwrap();
+    let first = tls::make("gateway.test");
+    let paths = first.write(folder.path());
+    let setup = Setup::new("v1").listener("main", address).tls(&paths);
+    upstream::unix("native", &bench.places().listener("main"));
+    bench.start_envoy();
+    bench.publish(&setup).await.unwrap();
+    bench
+        .until("it listens", |_| std::net::TcpStream::connect(address).is_ok())
+        .await;
+
+    let http2 = tls::connect(address, "gateway.test", &first, &["h2", "http/1.1"]).await;
+    assert_eq!(http2.unwrap().get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
+    let mut open = tls::connect(address, "gateway.test", &first, &[]).await.unwrap();
+    let answer = ask(&mut open).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains("x-aigw-peer: 127.0.0.1"),
+        "{answer}"
+    );
+
+    let second = tls::make("gateway.test");
+    second.write(folder.path());
+    bench.publish(&setup).await.unwrap();
+    assert!(ask(&mut open).await.starts_with("HTTP/1.1 200"));
+    assert!(tls::connect(address, "gateway.test", &second, &[]).await.is_ok());
+    assert!(tls::connect(address, "gateway.test", &first, &[]).await.is_err());
+    let state = bench.xds.state();
+    assert_eq!(
+        state.kinds["secrets"].acknowledged.as_deref(),
+        Some("v1.1"),
+        "{state:?}"
+    );
+    assert_eq!(state.kinds["listeners"].accepted, 1, "{state:?}");
+}
+
+#[tokio::test]
+async fn a_key_of_another_certificate_is_refused_before_envoy_sees_it() {
+    let Some(bench) = Bench::new(DataPath::Local) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let paths = tls::make("gateway.test").write(folder.path());
+    std::fs::write(&paths.1, tls::make("gateway.test").key).unwrap();
+    let snapshot = snapshot(&Setup::new("v1").listener("main", free()).tls(&paths));
+    let error = resources(&snapshot, &Materials::read(&snapshot), &bench.options).unwrap_err();
+    assert_eq!(error.listener, "main");
+    assert!(error.detail.contains("do not work together"), "{error}");
+}
+
+#[tokio::test]
+async fn upstreams_are_who_they_should_be_and_speak_http2() {
+    let Some(mut bench) = Bench::new(DataPath::Extproc) else {
+        return;
+    };
+    let address = free();
+    let made = tls::make("api.test");
+    let target = tls::upstream("target", &made).await;
+    let by_address = |name: &str, ca: Option<&str>| Endpoint {
+        ca: ca.map(str::to_owned),
+        server_name: Some(name.to_owned()),
+        ..endpoint(true, &target.ip().to_string(), target.port())
+    };
+    let pem = made.certificate.as_str();
+    let good = by_address("API.test", Some(pem));
+    let other_name = by_address("other.test", Some(pem));
+    let system = by_address("api.test", None);
+    let other_authority = by_address("api.test", Some(&tls::make("api.test").certificate));
+    let setup = Setup::new("v1")
+        .listener("main", address)
+        .endpoint(good.clone())
+        .endpoint(other_name.clone())
+        .endpoint(system.clone())
+        .endpoint(other_authority.clone());
+    bench.start_envoy();
+    bench.publish(&setup).await.unwrap();
+    let ask = async |endpoint: &Endpoint| {
+        let cluster = names::cluster(endpoint);
+        client::post(address, "/", &[("x-test-cluster", &cluster)], "hello").await
+    };
+    let answer = ask(&good).await;
+    assert!(
+        answer.body.starts_with("target POST /edited 5 HTTP/2.0\n"),
+        "{answer:?}"
+    );
+    for endpoint in [&other_name, &system, &other_authority] {
+        let answer = ask(endpoint).await;
+        assert_eq!(answer.status, 503, "{endpoint:?} {answer:?}");
+        assert_eq!(answer.header("x-aigw-envoy"), Some("URX,UF"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_authority_leaves_out_its_own_backend_alone() {
+    let Some(bench) = Bench::new(DataPath::Extproc) else {
+        return;
+    };
+    let missing = Endpoint {
+        ca: Some("/nowhere/ca.pem".to_owned()),
+        ..endpoint(true, "api.test", 443)
+    };
+    let good = endpoint(false, "other.test", 80);
+    let made = bench.make(&Setup::new("v1").endpoint(missing.clone()).endpoint(good.clone()));
+    assert!(made.reaches(&good) && !made.reaches(&missing));
+    let [left_out] = made.left_out() else {
+        panic!("{made:?}")
+    };
+    assert_eq!(left_out.cluster, names::cluster(&missing));
+    assert!(left_out.detail.contains("/nowhere/ca.pem"), "{left_out:?}");
+}
