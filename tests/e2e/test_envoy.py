@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -17,7 +18,7 @@ from harness import process
 from harness.config import backend, document, rule, single
 from harness.process import BINARY, HOSTS, Program, environment, until
 from harness.scripted import serve_all
-from harness.shapes import OPENAI, by_name, BOTH
+from harness.shapes import BOTH, OPENAI, by_name
 
 pytestmark = pytest.mark.hosts("envoy", "envoy-local", reason="about Envoy itself")
 
@@ -212,24 +213,25 @@ def apart(tmp_path_factory):
         one.close()
 
 
-def free_port() -> int:
-    import socket
-
+@pytest.fixture
+def port():
+    """A port that nobody else gets, and that Envoy can listen on: bound here, shared, and never listened on."""
     with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+        yield sock.getsockname()[1]
 
 
-def test_an_envoy_that_is_started_apart(apart, upstream):
+def test_an_envoy_that_is_started_apart(apart, upstream, port):
     """It may come first, goes on when the gateway's process is replaced, and says so while there is none."""
-    port = free_port()
     url = f"http://127.0.0.1:{port}"
     both = apart(single(upstream.url, listeners=[{"name": "http", "address": f"127.0.0.1:{port}"}]))
     first = both.start()
 
     def served():
         try:
-            return OPENAI.post(url, OPENAI.body()).status_code == 200
+            response = OPENAI.post(url, OPENAI.body())
+            return response.status_code == 200 and OPENAI.text_of(response.json()) == "hi there"
         except httpx.HTTPError:
             return False
 
@@ -248,3 +250,42 @@ def test_an_envoy_that_is_started_apart(apart, upstream):
     assert len(upstream.requests) == before + 1
     shown = httpx.get(f"http://{both.programs[-1].addresses['admin']}/envoy", timeout=10).json()
     assert shown["process"] is None
+
+
+@pytest.mark.timeout(60)
+def test_a_gateway_that_hangs(start, scripted):
+    """New requests end with a reason after some seconds; those under way go on when it does."""
+    asked = threading.Event()
+    go_on = threading.Event()
+
+    def script(connection):
+        while True:
+            request = connection.read()
+            if b"slow" in request.body:
+                asked.set()
+                go_on.wait(30)
+            connection.answer(200, OPENAI.answer())
+
+    gateway = start(single(scripted(script).url))
+    assert serves(gateway)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(OPENAI.post(gateway.url, OPENAI.body("slow"))))
+    thread.start()
+    assert asked.wait(10)
+    gateway.popen.send_signal(signal.SIGSTOP)
+    try:
+
+        def refused():
+            try:
+                return httpx.post(gateway.url + OPENAI.path, json=OPENAI.body(), timeout=1)
+            except httpx.TimeoutException:
+                return None
+
+        OPENAI.check_error(until(refused, "requests are refused", 20), 503, "gateway_unavailable")
+    finally:
+        gateway.popen.send_signal(signal.SIGCONT)
+        go_on.set()
+    until(lambda: serves(gateway), "it serves again", 5)
+    thread.join(10)
+    if process.host == "envoy-local":
+        assert answers[0].status_code == 200

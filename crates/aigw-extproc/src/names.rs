@@ -16,7 +16,7 @@ pub const LOCAL_REPLY_HEADER: &str = "x-aigw-envoy";
 
 /// Request header in which Envoy tells the native host the client's address: it overwrites what clients send, and only the
 /// native host's Unix sockets read it.
-pub use aigw_proxy::PEER_HEADER;
+pub use aigw_proxy::{PEER_HEADER, WATCHDOG};
 
 /// gRPC metadata of an external-processor stream: the name of the listener it serves. The client's address comes beside it, in
 /// [`PEER_HEADER`].

@@ -19,6 +19,7 @@ mod state;
 pub(crate) mod typed;
 mod upstream_tls;
 mod warm;
+mod watchdog;
 
 pub use materials::Materials;
 pub use options::{DataPath, Options};

@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::materials::Materials;
 use super::options::{DataPath, Options};
 use super::typed::any;
-use super::{cluster, listener, route, secret};
+use super::{cluster, listener, route, secret, watchdog};
 use crate::names;
 
 /// The kinds of resources, in the order in which Envoy is told about them.
@@ -185,6 +185,7 @@ pub fn resources(
         if options.path == DataPath::Local {
             let name = names::listener_cluster(&spec.name);
             let native = cluster::native(&name, &options.places.listener(&spec.name));
+            let native = watchdog::watched(native);
             made.insert(Kind::Cluster, name, native);
         }
     }

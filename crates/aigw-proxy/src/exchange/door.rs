@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aigw_engine::{Event, RequestHead, ResponseHead};
 use aigw_runtime::{Drive, Gateway};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -21,6 +21,9 @@ use crate::upstream::Upstreams;
 
 /// Request header in which a trusted proxy in front says the client's address.
 pub const PEER_HEADER: &str = "x-aigw-peer";
+
+/// What stands in [`PEER_HEADER`] when the proxy in front asks for itself whether anybody is here.
+pub const WATCHDOG: &str = "watchdog";
 
 /// What all exchanges of a listener share.
 pub(crate) struct Context {
@@ -58,7 +61,11 @@ pub(crate) async fn serve(
 ) -> Result<Response<Reply>, Infallible> {
     let http1 = request.version() < Version::HTTP_2;
     let peer = if client.is_proxy {
-        named_peer(request.headers_mut())
+        let named = request.headers_mut().remove(PEER_HEADER);
+        if named.as_ref().is_some_and(|name| name == WATCHDOG) {
+            return Ok(Response::new(Reply::fixed("")));
+        }
+        named.and_then(|name| name.to_str().ok()?.parse().ok())
     } else {
         client.peer
     };
@@ -73,11 +80,6 @@ pub(crate) async fn serve(
         client.unread.store(true, Ordering::Release);
     }
     Ok(response)
-}
-
-/// The client's address as the proxy in front says it.
-fn named_peer(headers: &mut HeaderMap) -> Option<IpAddr> {
-    headers.remove(PEER_HEADER)?.to_str().ok()?.parse().ok()
 }
 
 /// The answer to a request, and whether the connection should end with it.

@@ -9,7 +9,7 @@ mod parked;
 mod reply;
 mod session;
 
-pub use door::PEER_HEADER;
 pub(crate) use door::{Client, Context, serve};
+pub use door::{PEER_HEADER, WATCHDOG};
 pub(crate) use parked::resume;
 pub use parked::{EXCHANGE_HEADER, Parking};

@@ -1,0 +1,51 @@
+//! Notices that the native host in this process has stopped answering, so that requests end instead of waiting for it.
+
+use std::time::Duration;
+
+use envoy_types::pb::envoy::config::cluster::v3::Cluster;
+use envoy_types::pb::envoy::config::cluster::v3::cluster::CommonLbConfig;
+use envoy_types::pb::envoy::config::core::v3::HealthCheck;
+use envoy_types::pb::envoy::config::core::v3::health_check::{HealthChecker, HttpHealthCheck};
+use envoy_types::pb::envoy::r#type::v3::Percent;
+
+use super::typed::{duration, number, set_header};
+use crate::names;
+
+/// Between two questions.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// Between two questions while there is no answer.
+const AWAY: Duration = Duration::from_millis(250);
+/// How long an answer may take: a busy machine is no dead one.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// So many silences in a row mean that nobody is there.
+const SILENCES: u32 = 2;
+
+/// The same cluster, watched: after some seconds without an answer its connections are closed and new requests refused.
+pub(super) fn watched(cluster: Cluster) -> Cluster {
+    let question = HttpHealthCheck {
+        host: "aigw".to_owned(),
+        path: "/".to_owned(),
+        request_headers_to_add: vec![set_header(names::PEER_HEADER, names::WATCHDOG)],
+        ..HttpHealthCheck::default()
+    };
+    Cluster {
+        health_checks: vec![HealthCheck {
+            timeout: duration(PATIENCE),
+            interval: duration(INTERVAL),
+            no_traffic_interval: duration(INTERVAL),
+            unhealthy_interval: duration(AWAY),
+            unhealthy_edge_interval: duration(AWAY),
+            unhealthy_threshold: number(SILENCES),
+            healthy_threshold: number(1),
+            health_checker: Some(HealthChecker::HttpHealthCheck(question)),
+            ..HealthCheck::default()
+        }],
+        close_connections_on_host_health_failure: true,
+        // With nobody there, nobody is asked.
+        common_lb_config: Some(CommonLbConfig {
+            healthy_panic_threshold: Some(Percent { value: 0.0 }),
+            ..CommonLbConfig::default()
+        }),
+        ..cluster
+    }
+}
