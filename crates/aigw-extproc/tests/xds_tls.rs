@@ -8,17 +8,23 @@
 
 mod support;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use aigw_config::Endpoint;
 use aigw_extproc::names;
 use aigw_extproc::xds::{DataPath, Materials, resources};
+use aigw_proxy::Proxies;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 
 use support::snapshot::{Setup, endpoint, snapshot};
 use support::{Bench, client, free, tls, upstream};
 
 const REQUEST: &[u8] = b"GET /x HTTP/1.1\r\nhost: gateway.test\r\ncontent-length: 0\r\n\r\n";
 
-async fn ask(stream: &mut tokio_rustls::client::TlsStream<tokio::net::TcpStream>) -> String {
+async fn ask(stream: &mut tokio_rustls::client::TlsStream<TcpStream>) -> String {
     stream.write_all(REQUEST).await.unwrap();
     let mut text = vec![0; 4096];
     let length = stream.read(&mut text).await.unwrap();
@@ -139,4 +145,58 @@ async fn a_bad_authority_leaves_out_its_own_backend_alone() {
     };
     assert_eq!(left_out.cluster, names::cluster(&missing));
     assert!(left_out.detail.contains("/nowhere/ca.pem"), "{left_out:?}");
+}
+
+/// A forward proxy that takes every tunnel to `target`, and tells what it was asked for.
+async fn forward_proxy(target: SocketAddr) -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let (tell, told) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = socket.accept().await.unwrap();
+            let tell = tell.clone();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let byte = client.read_u8().await.unwrap();
+                    head.push(byte);
+                }
+                tell.send(String::from_utf8(head).unwrap()).unwrap();
+                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                let mut upstream = TcpStream::connect(target).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
+            });
+        }
+    });
+    (address, told)
+}
+
+#[tokio::test]
+async fn a_forward_proxy_is_asked_for_a_tunnel() {
+    let Some(mut bench) = Bench::new(DataPath::Extproc) else {
+        return;
+    };
+    let address = free();
+    let made = tls::make("api.test");
+    let (proxy, mut told) = forward_proxy(tls::upstream("target", &made).await).await;
+    bench.options.proxies = Arc::new(Proxies::to(&format!("http://{proxy}"), ""));
+    let target = Endpoint {
+        ca: Some(made.certificate.clone()),
+        server_name: Some("api.test".to_owned()),
+        ..endpoint(true, "192.0.2.7", 443)
+    };
+    bench.start_envoy();
+    let setup = Setup::new("v1")
+        .listener("main", address)
+        .endpoint(target.clone());
+    bench.publish(&setup).await.unwrap();
+    let cluster = names::cluster(&target);
+    let answer = client::post(address, "/", &[("x-test-cluster", &cluster)], "hello").await;
+    assert!(
+        answer.body.starts_with("target POST /edited 5 HTTP/"),
+        "{answer:?}"
+    );
+    let asked = told.recv().await.unwrap();
+    assert!(asked.starts_with("CONNECT 192.0.2.7:443 HTTP/1.1\r\n"), "{asked}");
 }

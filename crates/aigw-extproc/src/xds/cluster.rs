@@ -207,6 +207,6 @@ fn transport(
     };
     match options.proxies.find(endpoint)? {
         None => Ok(tls),
-        Some(proxy) => upstream_tls::through(&proxy, tls).map(Some),
+        Some(proxy) => upstream_tls::through(&proxy, endpoint, tls).map(Some),
     }
 }

@@ -219,3 +219,6 @@ fn upstreams(made: &mut Resources, snapshot: &Snapshot, materials: &Materials, o
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aigw_config::Endpoint;
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use thiserror::Error;
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use super::service::Service;
 use super::shared::{Progress, Shared};
 use super::state::State;
 use super::warm;
+use crate::names;
 
 /// How long names may take to be resolved. One that cannot be is its own backend's trouble alone.
 const WARM: Duration = Duration::from_secs(5);
@@ -134,6 +136,11 @@ impl Server {
             tracing::warn!(%version, "a backend's name is not resolved yet; everything else is in use");
         }
         Ok(Published::Acknowledged)
+    }
+
+    /// Whether Envoy can send to this endpoint by itself: it has taken over a version with its cluster.
+    pub fn reaches(&self, endpoint: &Endpoint) -> bool {
+        self.shared.has_cluster(&names::cluster(endpoint))
     }
 
     /// What is known of Envoy at this moment.

@@ -181,3 +181,6 @@ impl Channel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

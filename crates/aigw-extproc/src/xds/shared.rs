@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     ledger: Mutex<Ledger>,
     goal: watch::Sender<Option<Arc<Goal>>>,
     news: watch::Sender<u64>,
+    /// The last goal that every Envoy had.
+    good: ArcSwapOption<Goal>,
     grace: Duration,
 }
 
@@ -43,7 +46,6 @@ struct Ledger {
     opened: u64,
     /// The first goal of this version that came from outside; later ones differ in the clusters of before alone.
     offered: u64,
-    good: Option<Arc<Goal>>,
     refusal: Option<(u64, Kind, String)>,
     state: State,
 }
@@ -54,6 +56,7 @@ impl Shared {
             ledger: Mutex::default(),
             goal: watch::Sender::new(None),
             news: watch::Sender::new(0),
+            good: ArcSwapOption::empty(),
             grace,
         }
     }
@@ -141,7 +144,7 @@ impl Shared {
         }
         ledger.refusal = Some((offered, verdict.kind, detail));
         let goal = self.goal.borrow().clone();
-        if let (Some(goal), Some(good)) = (goal, ledger.good.clone())
+        if let (Some(goal), Some(good)) = (goal, self.good.load_full())
             && good.sequence < offered
         {
             let next = goal.withdrawn_for(&good);
@@ -175,9 +178,15 @@ impl Shared {
                 .all(|&completed| completed >= goal.sequence)
         {
             ledger.state.acknowledged = Some(goal.resources.version().to_string());
-            ledger.good = Some(goal);
+            self.good.store(Some(goal));
         }
         self.tell();
+    }
+
+    /// Whether Envoy has a cluster of this name, and will have it for a while.
+    pub fn has_cluster(&self, name: &str) -> bool {
+        let has = |goal: &Goal| goal.find(Kind::Cluster, name).is_some();
+        self.good.load().as_deref().is_some_and(has) && self.goal.borrow().as_deref().is_some_and(has)
     }
 
     /// Lets go of clusters whose time is over.
@@ -208,5 +217,90 @@ impl Shared {
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resources(version: &str) -> Resources {
+        Resources::empty(&Arc::from(version))
+    }
+
+    fn refusal(sequence: u64) -> Verdict {
+        Verdict {
+            kind: Kind::Listener,
+            sequence,
+            version: "v".to_owned(),
+            refusal: Some("no".to_owned()),
+        }
+    }
+
+    fn aimed(shared: &Shared) -> (u64, String) {
+        let goal = shared.goals().borrow().clone().unwrap();
+        (goal.sequence, goal.resources.version().to_string())
+    }
+
+    #[tokio::test]
+    async fn all_streams_count() {
+        let shared = Shared::new(Duration::ZERO);
+        let first = shared.offer(resources("v1"));
+        assert_eq!(shared.progress(first), Progress::Alone);
+        let (one, two) = (shared.open(), shared.open());
+        shared.complete(one, first);
+        assert_eq!(shared.progress(first), Progress::Under);
+        assert_eq!(shared.state().acknowledged, None);
+        shared.complete(two, first);
+        assert_eq!(shared.progress(first), Progress::Done);
+        assert_eq!(shared.state().acknowledged.as_deref(), Some("v1"));
+        assert_eq!(shared.offer(resources("v1")), first);
+        shared.open();
+        assert_eq!(shared.progress(first), Progress::Under);
+    }
+
+    #[tokio::test]
+    async fn one_refusal_withdraws_for_all() {
+        let shared = Shared::new(Duration::ZERO);
+        let first = shared.offer(resources("v1"));
+        let (one, two) = (shared.open(), shared.open());
+        shared.complete(one, first);
+        shared.complete(two, first);
+        let second = shared.offer(resources("v2"));
+        shared.complete(one, second);
+        shared.judge(refusal(second));
+        assert_eq!(
+            shared.progress(second),
+            Progress::Rejected(Kind::Listener, "no".to_owned())
+        );
+        assert_eq!(aimed(&shared), (second + 1, "v1".to_owned()));
+        // What comes late about it changes nothing.
+        shared.judge(refusal(second));
+        shared.complete(two, second);
+        assert_eq!(aimed(&shared), (second + 1, "v1".to_owned()));
+        assert_eq!(shared.state().served.as_deref(), Some("v1"));
+        let third = shared.offer(resources("v3"));
+        assert_eq!(shared.progress(third), Progress::Under);
+    }
+
+    #[tokio::test]
+    async fn the_first_version_has_nothing_to_go_back_to() {
+        let shared = Shared::new(Duration::ZERO);
+        let first = shared.offer(resources("v1"));
+        let one = shared.open();
+        shared.judge(refusal(first));
+        shared.complete(one, first);
+        assert_eq!(
+            shared.progress(first),
+            Progress::Rejected(Kind::Listener, "no".to_owned())
+        );
+        assert_eq!(shared.state().acknowledged, None);
+        let second = shared.offer(resources("v2"));
+        assert_eq!(
+            shared.progress(first),
+            Progress::Rejected(Kind::Listener, "no".to_owned())
+        );
+        shared.complete(one, second);
+        assert_eq!(shared.progress(second), Progress::Done);
     }
 }

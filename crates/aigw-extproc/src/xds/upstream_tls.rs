@@ -83,7 +83,14 @@ fn authorities(
 }
 
 /// Through a forward proxy: CONNECT for TLS, whole URIs in the clear.
-pub(super) fn through(proxy: &Proxy, tls: Option<TransportSocket>) -> Result<TransportSocket, String> {
+pub(super) fn through(
+    proxy: &Proxy,
+    endpoint: &Endpoint,
+    tls: Option<TransportSocket>,
+) -> Result<TransportSocket, String> {
+    if endpoint.host.parse::<IpAddr>().is_err() {
+        return Err("Envoy would ask the forward proxy for an address in place of the name".to_owned());
+    }
     if proxy.authorization.is_some() {
         return Err("the forward proxy wants a password, which Envoy cannot give".to_owned());
     }
