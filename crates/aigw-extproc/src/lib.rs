@@ -5,6 +5,7 @@ mod door;
 pub mod names;
 mod places;
 mod ports;
+mod processor;
 mod supervise;
 pub mod xds;
 
@@ -12,4 +13,5 @@ pub use bootstrap::{At, BootstrapOptions, bootstrap};
 pub use door::Door;
 pub use places::Places;
 pub use ports::{PortError, Ports};
+pub use processor::{Processor, health, metadata, server};
 pub use supervise::{Envoy, EnvoyError, EnvoyState, Launch, find as find_envoy};

@@ -202,6 +202,11 @@ impl Exchange {
         self.record.as_ref().is_some_and(|record| record.stream)
     }
 
+    /// The client's request head.
+    pub fn request(&self) -> Option<&RequestHead> {
+        self.request.as_deref()
+    }
+
     /// What the record has so far; `None` before the request and after the end.
     pub fn progress(&self) -> Option<&UsageRecord> {
         self.record.as_deref()

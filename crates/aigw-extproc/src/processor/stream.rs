@@ -1,0 +1,70 @@
+//! The answers of one call as a stream, polled by the connection: no task and no channel of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse};
+use futures_util::Stream;
+use tonic::{Status, Streaming};
+
+use super::call::Call;
+
+/// The stream.
+pub struct Answers {
+    messages: Streaming<ProcessingRequest>,
+    call: Box<Call>,
+    /// The last item was an error.
+    is_closed: bool,
+}
+
+impl Answers {
+    pub(super) fn new(messages: Streaming<ProcessingRequest>, call: Call) -> Self {
+        Self {
+            messages,
+            call: Box::new(call),
+            is_closed: false,
+        }
+    }
+
+    /// A panic is this call's alone: the others of the connection and of the process go on.
+    fn guard(&mut self, run: impl FnOnce(&mut Call)) {
+        if catch_unwind(AssertUnwindSafe(|| run(&mut self.call))).is_err() {
+            self.call.fail();
+        }
+    }
+}
+
+impl Stream for Answers {
+    type Item = Result<ProcessingResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(answer) = self.call.next_answer() {
+                return Poll::Ready(Some(Ok(answer)));
+            }
+            if self.call.is_broken() && !self.is_closed {
+                self.is_closed = true;
+                return Poll::Ready(Some(Err(Status::aborted("the answer breaks off"))));
+            }
+            if self.call.is_over() {
+                return Poll::Ready(None);
+            }
+            match Pin::new(&mut self.messages).poll_next(cx) {
+                Poll::Ready(Some(Ok(message))) => self.guard(|call| call.take(message)),
+                Poll::Ready(Some(Err(_)) | None) => self.guard(Call::take_leave),
+                Poll::Pending => {
+                    ready!(self.call.poll_deadline(cx));
+                    self.guard(Call::take_deadline);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        // Envoy may have reset the stream, and then nobody looks for its end.
+        self.guard(Call::take_leave);
+    }
+}
