@@ -8,6 +8,7 @@ use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::transport::Server;
 
 use crate::bootstrap::At;
+use crate::processor::{Processor, health};
 use crate::xds;
 
 /// Silence after which Envoy is asked whether it is alive, and how long it may take to say so.
@@ -22,15 +23,20 @@ pub struct Door {
 }
 
 impl Door {
-    /// Serves Envoy's configuration at `at`.
-    pub fn open(at: &At, xds: &xds::Server) -> io::Result<Self> {
+    /// Serves Envoy's configuration at `at`, and, on the path `extproc`, its requests.
+    pub async fn open(at: &At, xds: &xds::Server, processor: Option<Processor>) -> io::Result<Self> {
+        let (_, health) = health().await;
         let router = Server::builder()
             .http2_keepalive_interval(Some(PING.0))
             .http2_keepalive_timeout(Some(PING.1))
             .initial_stream_window_size(WINDOWS.0)
             .initial_connection_window_size(WINDOWS.1)
+            // As many as Envoy has requests.
+            .max_concurrent_streams(u32::MAX)
             .tcp_nodelay(true)
-            .add_service(xds.service());
+            .add_service(xds.service())
+            .add_service(health)
+            .add_optional_service(processor.map(Processor::service));
         let task = match at {
             At::Socket(path) => {
                 let socket = UnixListenerStream::new(aigw_proxy::bind_socket(path)?);

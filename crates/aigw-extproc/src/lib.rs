@@ -13,5 +13,5 @@ pub use bootstrap::{At, BootstrapOptions, bootstrap};
 pub use door::Door;
 pub use places::Places;
 pub use ports::{PortError, Ports};
-pub use processor::{Processor, health, metadata, server};
+pub use processor::{Processor, metadata};
 pub use supervise::{Envoy, EnvoyError, EnvoyState, Launch, find as find_envoy};

@@ -31,6 +31,9 @@ pub const PROCESSOR_CLUSTER: &str = "aigw-extproc";
 /// Namespace of the dynamic metadata, as in the reference.
 pub const METADATA_NAMESPACE: &str = "io.envoy.ai_gateway";
 
+/// Response code details of answers that the processor gives in place of an upstream: Envoy leaves them as they are.
+pub const ANSWERED: &str = "aigw_answered";
+
 /// The cluster of the native host's socket that stands for a listener (path `local`).
 pub fn listener_cluster(listener: &str) -> String {
     format!("aigw-listener/{listener}")

@@ -13,6 +13,7 @@ use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use http::StatusCode;
 
 use super::headers;
+use crate::names;
 
 /// Which way a message travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,7 @@ pub(super) fn immediate(
         }),
         headers: Some(headers::all(client)),
         body: joined(pieces),
-        details: "aigw".to_owned(),
+        details: names::ANSWERED.to_owned(),
         ..ImmediateResponse::default()
     }))
 }

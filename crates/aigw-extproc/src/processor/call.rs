@@ -1,7 +1,7 @@
 //! One call of the processor: what Envoy says of one exchange goes to the engine, what the engine wants goes to Envoy.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -12,7 +12,6 @@ use bytes::Bytes;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
 use envoy_types::pb::envoy::service::ext_proc::v3::{HttpHeaders, ProcessingRequest, ProcessingResponse};
 use envoy_types::pb::google::protobuf::Struct;
-use envoy_types::pb::google::protobuf::value::Kind;
 use http::header::HeaderMap;
 use http::{HeaderValue, Method, StatusCode, Uri};
 
@@ -29,6 +28,7 @@ pub(super) struct Call {
     /// `None` once the exchange was parked.
     drive: Option<Drive>,
     listener: Arc<str>,
+    peer: Option<IpAddr>,
     parking: Arc<Parking>,
     effects: Effects,
     stage: Stage,
@@ -36,10 +36,6 @@ pub(super) struct Call {
     response: Incoming,
     /// The upstream's head as it came.
     upstream: Option<(StatusCode, HeaderMap)>,
-    /// That head is of a reply that Envoy made itself.
-    is_envoys: bool,
-    /// The client's answer in place of that reply, until its body is over.
-    reply: Option<Wishes>,
     /// The engine's wish, until the client's body is over.
     attempt: Option<Box<Attempt>>,
     /// What is left of the attempt's body.
@@ -92,18 +88,17 @@ struct Wishes {
 }
 
 impl Call {
-    pub(super) fn new(drive: Drive, listener: Arc<str>, parking: Arc<Parking>) -> Self {
+    pub(super) fn new(drive: Drive, listener: Arc<str>, peer: Option<IpAddr>, parking: Arc<Parking>) -> Self {
         Self {
             drive: Some(drive),
             listener,
+            peer,
             parking,
             effects: Effects::new(),
             stage: Stage::Request,
             request: Incoming::default(),
             response: Incoming::default(),
             upstream: None,
-            is_envoys: false,
-            reply: None,
             attempt: None,
             outgoing: Bytes::new(),
             is_answered: false,
@@ -145,7 +140,7 @@ impl Call {
     /// Takes a message of Envoy's.
     pub(super) fn take(&mut self, message: ProcessingRequest) {
         match message.request {
-            Some(Request::RequestHeaders(head)) => self.take_request(head, &message.attributes),
+            Some(Request::RequestHeaders(head)) => self.take_request(head),
             Some(Request::RequestBody(body)) => {
                 if !body.body.is_empty() {
                     self.on(Event::Body(Bytes::from(body.body)));
@@ -177,7 +172,7 @@ impl Call {
         self.act();
     }
 
-    fn take_request(&mut self, message: HttpHeaders, attributes: &std::collections::HashMap<String, Struct>) {
+    fn take_request(&mut self, message: HttpHeaders) {
         if self.request.has_begun {
             return;
         }
@@ -190,14 +185,13 @@ impl Call {
             // No exchange begins with what is no HTTP.
             return self.answer_whole(StatusCode::BAD_REQUEST, &HeaderMap::new(), Vec::new());
         };
-        let peer = source(attributes).or_else(|| forwarded(&head.headers));
         self.on(Event::Request(Box::new(RequestHead {
             method,
             uri,
             headers: head.headers,
             authority: head.authority,
             listener: Arc::clone(&self.listener),
-            peer,
+            peer: self.peer,
             no_body: message.end_of_stream,
         })));
     }
@@ -213,12 +207,11 @@ impl Call {
         self.response.begin(message.end_of_stream);
         let head = headers::head(message.headers);
         let status = StatusCode::from_bytes(head.status.as_bytes()).unwrap_or(StatusCode::BAD_GATEWAY);
-        self.upstream = Some((status, head.headers.clone()));
         if let Some(flags) = head.headers.get(names::LOCAL_REPLY_HEADER) {
-            self.is_envoys = true;
             let failure = flags::failure(flags.to_str().unwrap_or_default());
             return self.on_upstream(|attempt| Event::UpstreamFailed { attempt, failure });
         }
+        self.upstream = Some((status, head.headers.clone()));
         self.on_upstream(|attempt| Event::UpstreamHead {
             attempt,
             status,
@@ -323,14 +316,7 @@ impl Call {
         }
         if wishes.head.is_some() || wishes.end || wishes.abort || !wishes.writes.is_empty() {
             self.attempt = None;
-            if self.is_envoys && !self.response.is_over {
-                // An answer of its own would carry Envoy's flags to the client.
-                self.reply = Some(wishes);
-            } else {
-                self.answer_client(wishes);
-            }
-        } else if let Some(reply) = self.reply.take_if(|_| self.response.is_over) {
-            self.answer_client(reply);
+            self.answer_client(wishes);
         } else if self.request.is_over
             && let Some(attempt) = self.attempt.take()
         {
@@ -415,25 +401,4 @@ impl Call {
         self.answers.push_back(answer::immediate(status, head, pieces));
         self.stage = Stage::Done;
     }
-}
-
-/// The client's address as Envoy's attribute `source.address` says it.
-fn source(attributes: &std::collections::HashMap<String, Struct>) -> Option<IpAddr> {
-    let value = attributes
-        .values()
-        .find_map(|group| group.fields.get("source.address"))?;
-    match &value.kind {
-        Some(Kind::StringValue(text)) => {
-            let address: SocketAddr = text.parse().ok()?;
-            Some(address.ip().to_canonical())
-        }
-        _ => None,
-    }
-}
-
-/// The last element of `x-forwarded-for`: the one that our Envoy added.
-fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
-    let last = headers.get_all("x-forwarded-for").iter().next_back()?;
-    let address: IpAddr = last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()?;
-    Some(address.to_canonical())
 }

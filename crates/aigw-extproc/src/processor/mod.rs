@@ -14,4 +14,5 @@ mod service;
 mod stream;
 
 pub use metadata::metadata;
-pub use service::{Processor, health, server};
+pub use service::Processor;
+pub(crate) use service::health;

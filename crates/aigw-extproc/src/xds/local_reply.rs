@@ -3,16 +3,18 @@
 
 use envoy_types::pb::envoy::config::accesslog::v3::access_log_filter::FilterSpecifier;
 use envoy_types::pb::envoy::config::accesslog::v3::{
-    AccessLogFilter, AndFilter, ComparisonFilter, ResponseFlagFilter, StatusCodeFilter, comparison_filter,
+    AccessLogFilter, AndFilter, ComparisonFilter, ExtensionFilter, ResponseFlagFilter, StatusCodeFilter,
+    comparison_filter, extension_filter,
 };
 use envoy_types::pb::envoy::config::core::v3::{
     RuntimeUInt32, SubstitutionFormatString, substitution_format_string,
 };
+use envoy_types::pb::envoy::extensions::access_loggers::filters::cel::v3::ExpressionFilter;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
     LocalReplyConfig, ResponseMapper,
 };
 
-use super::typed::{inline, set_header};
+use super::typed::{any, inline, set_header};
 use crate::names;
 
 /// Which answers, and what they say.
@@ -121,15 +123,26 @@ impl Reason {
                 }),
             }),
         }));
-        if !self.flagged {
-            return status;
+        let mut filters = vec![status, not_the_processors()];
+        if self.flagged {
+            // Without names: any flag.
+            filters.push(of(FilterSpecifier::ResponseFlagFilter(
+                ResponseFlagFilter::default(),
+            )));
         }
-        // Without names: any flag.
-        let flag = of(FilterSpecifier::ResponseFlagFilter(ResponseFlagFilter::default()));
-        of(FilterSpecifier::AndFilter(AndFilter {
-            filters: vec![status, flag],
-        }))
+        of(FilterSpecifier::AndFilter(AndFilter { filters }))
     }
+}
+
+/// What the processor answers itself comes this way too, and is complete.
+fn not_the_processors() -> AccessLogFilter {
+    let expression = format!("response.code_details != '{}'", names::ANSWERED);
+    of(FilterSpecifier::ExtensionFilter(ExtensionFilter {
+        name: "envoy.access_loggers.extension_filters.cel".to_owned(),
+        config_type: Some(extension_filter::ConfigType::TypedConfig(any(ExpressionFilter {
+            expression,
+        }))),
+    }))
 }
 
 fn of(specifier: FilterSpecifier) -> AccessLogFilter {

@@ -66,6 +66,13 @@ pub fn bootstrap(snapshot: &Snapshot, directory: &Path) -> Value {
     })
 }
 
+/// Replies that Envoy makes itself.
+fn not_answered() -> Value {
+    let kind = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter";
+    let expression = format!("response.code_details != '{}'", names::ANSWERED);
+    json!({"extension_filter": {"name": "cel", "typed_config": typed(kind, json!({"expression": expression}))}})
+}
+
 fn listener(directory: &Path) -> Value {
     let route = json!({
         "match": {"prefix": "/"},
@@ -94,7 +101,11 @@ fn listener(directory: &Path) -> Value {
         "stat_prefix": "test",
         "use_remote_address": true,
         "generate_request_id": false,
-        "local_reply_config": {"mappers": [{"filter": {"response_flag_filter": {}}, "headers_to_add": [told]}]},
+        "local_reply_config": {"mappers": [{
+            "filter": not_answered(),
+            "headers_to_add": [told],
+            "body_format_override": {"text_format_source": {"inline_string": "Envoy's own: %LOCAL_REPLY_BODY%"}},
+        }]},
         "access_log": [named("log", "envoy.extensions.access_loggers.file.v3.FileAccessLog", log)],
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
         "http_filters": [processor(), router],
@@ -115,7 +126,10 @@ fn processor() -> Value {
     let config = json!({
         "grpc_service": {
             "envoy_grpc": {"cluster_name": names::PROCESSOR_CLUSTER},
-            "initial_metadata": [{"key": names::LISTENER_METADATA, "value": "test"}],
+            "initial_metadata": [
+                {"key": names::LISTENER_METADATA, "value": "test"},
+                {"key": names::PEER_HEADER, "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
+            ],
         },
         "processing_mode": {
             "request_header_mode": "SEND",
@@ -127,7 +141,6 @@ fn processor() -> Value {
         },
         "allow_content_length_header": true,
         "message_timeout": "60s",
-        "request_attributes": ["source.address"],
         "status_on_error": {"code": "ServiceUnavailable"},
         "mutation_rules": {"allow_all_routing": true, "allow_envoy": true},
         "metadata_options": {"receiving_namespaces": {"untyped": [names::METADATA_NAMESPACE]}},

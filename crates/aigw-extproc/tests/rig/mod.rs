@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aigw_engine::UsageRecord;
-use aigw_extproc::{Processor, find_envoy, health, server};
+use aigw_extproc::{At, Door, Processor, find_envoy, xds};
 use aigw_proxy::{ParkedServer, Parking, Proxies, Upstreams, bind_socket, serve_parked};
 use aigw_runtime::{Gateway, Live, load};
 use aigw_translate::host::Registry;
@@ -31,8 +31,6 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio_stream::wrappers::UnixListenerStream;
 
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -45,7 +43,7 @@ pub struct Rig {
     pub gateway: Arc<Gateway>,
     records: mpsc::UnboundedReceiver<UsageRecord>,
     envoy: Child,
-    processor: JoinHandle<()>,
+    door: Door,
     native: Option<ParkedServer>,
 }
 
@@ -82,17 +80,10 @@ impl Rig {
             let socket = bind_socket(&path("exchanges.sock")).unwrap();
             serve_parked(socket, Arc::clone(&parking), Upstreams::new(Proxies::none()))
         });
-        let socket = bind_socket(&path("processor.sock")).unwrap();
-        let (_, health) = health().await;
-        let services = server()
-            .add_service(Processor::new(Arc::clone(&gateway), Arc::clone(&parking)).service())
-            .add_service(health);
-        let processor = tokio::spawn(async move {
-            services
-                .serve_with_incoming(UnixListenerStream::new(socket))
-                .await
-                .unwrap();
-        });
+        let processor = Processor::new(Arc::clone(&gateway), Arc::clone(&parking));
+        let configuration = xds::Server::new(xds::ServerOptions::default());
+        let at = At::Socket(path("processor.sock"));
+        let door = Door::open(&at, &configuration, Some(processor)).await.unwrap();
         let config = bootstrap::bootstrap(&gateway.load().snapshot, directory.path());
         std::fs::write(path("envoy.json"), config.to_string()).unwrap();
         let mut envoy = Command::new(binary)
@@ -119,7 +110,7 @@ impl Rig {
             gateway,
             records,
             envoy,
-            processor,
+            door,
             native,
         })
     }
@@ -202,7 +193,6 @@ impl Drop for Rig {
                 std::fs::read_to_string(self.directory.path().join("access.log")).unwrap_or_default()
             );
         }
-        self.processor.abort();
     }
 }
 
