@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_extproc::xds::DataPath;
-use aigw_extproc::{BootstrapOptions, Door, Envoy, Launch, bootstrap, names};
-use aigw_proxy::{Place, Server, Upstreams, serve_at};
+use aigw_extproc::{BootstrapOptions, Door, Envoy, Launch, Processor, bootstrap, names};
+use aigw_proxy::{ParkedServer, Parking, Place, Server, Upstreams, bind_socket, serve_at, serve_parked};
 use aigw_runtime::{Gateway, Live, Telemetry};
 use axum::Router;
 use axum::routing::get;
@@ -29,10 +29,18 @@ pub(crate) struct Host {
     options: Options,
     gateway: Arc<Gateway>,
     publisher: Arc<Publisher>,
-    /// The native host's sockets, on the path `local`.
-    server: Option<Server>,
+    native: Native,
     _door: Door,
     envoy: Option<Envoy>,
+}
+
+/// The sockets of the native host.
+#[derive(Debug)]
+enum Native {
+    /// One a listener, on the path `local`.
+    Listeners(Server),
+    /// One for exchanges that the processor parks, on the path `extproc`.
+    Exchanges(ParkedServer),
 }
 
 impl Host {
@@ -43,18 +51,28 @@ impl Host {
         upstreams: Arc<Upstreams>,
         telemetry: &Arc<Telemetry>,
     ) -> Result<Self, Failure> {
-        let server = match options.path {
+        let (native, processor) = match options.path {
             DataPath::Local => {
                 let place = Place::Sockets {
                     directory: options.places.directory().to_owned(),
                     name: names::listener_socket,
                 };
-                Some(serve_at(place, Arc::clone(&gateway), upstreams).await?)
+                let server = serve_at(place, Arc::clone(&gateway), upstreams).await?;
+                (Native::Listeners(server), None)
             }
-            DataPath::Extproc => return Err("the path `extproc` is not served by this version".into()),
+            DataPath::Extproc => {
+                let path = options.places.exchanges();
+                let socket = bind_socket(&path)
+                    .map_err(|error| format!("cannot serve Envoy at {}: {error}", path.display()))?;
+                let parking = Parking::new();
+                let server = serve_parked(socket, Arc::clone(&parking), upstreams);
+                let processor = Processor::new(Arc::clone(&gateway), parking);
+                (Native::Exchanges(server), Some(processor))
+            }
         };
         let publisher = Arc::new(Publisher::new(&options));
-        let door = Door::open(&options.processor, publisher.server())
+        let door = Door::open(&options.processor, publisher.server(), processor)
+            .await
             .map_err(|error| format!("cannot serve Envoy at {}: {error}", options.processor))?;
         let snapshot = Arc::clone(&gateway.load().snapshot);
         publisher.publish(&snapshot).await?;
@@ -64,7 +82,7 @@ impl Host {
             options,
             gateway,
             publisher,
-            server,
+            native,
             _door: door,
             envoy: None,
         })
@@ -114,7 +132,7 @@ impl Host {
     pub async fn adopt(&mut self, mut live: Live) -> Result<(), Failure> {
         self.options.settle(&mut live).await?;
         let snapshot = Arc::clone(&live.snapshot);
-        if let Some(server) = &mut self.server {
+        if let Native::Listeners(server) = &mut self.native {
             server.open(&snapshot).await?;
         }
         let published = self.publisher.publish(&snapshot).await;
@@ -123,7 +141,7 @@ impl Host {
             self.options.forget(&snapshot);
         }
         // Of the present snapshot, whichever that is.
-        if let Some(server) = &mut self.server {
+        if let Native::Listeners(server) = &mut self.native {
             server.follow().await?;
         }
         published
@@ -150,9 +168,11 @@ impl Host {
             Some(envoy) => envoy.drain(grace).await,
             None => true,
         };
-        if let Some(server) = self.server {
-            whole &= server.drain(end.saturating_duration_since(Instant::now())).await;
-        }
+        let left = end.saturating_duration_since(Instant::now());
+        whole &= match self.native {
+            Native::Listeners(server) => server.drain(left).await,
+            Native::Exchanges(server) => server.drain(left).await,
+        };
         self.options.clean();
         whole
     }

@@ -141,6 +141,7 @@ fn not_the_processors() -> AccessLogFilter {
         name: "envoy.access_loggers.extension_filters.cel".to_owned(),
         config_type: Some(extension_filter::ConfigType::TypedConfig(any(ExpressionFilter {
             expression,
+            ..ExpressionFilter::default()
         }))),
     }))
 }

@@ -191,6 +191,7 @@ pub fn resources(
     }
     if options.path == DataPath::Extproc {
         let native = cluster::native(names::LOCAL_CLUSTER, &options.places.exchanges());
+        let native = watchdog::watched(native);
         made.insert(Kind::Cluster, names::LOCAL_CLUSTER.to_owned(), native);
         upstreams(&mut made, snapshot, materials, options);
     }

@@ -113,7 +113,14 @@ pub(crate) async fn resume(
     upstreams: Arc<Upstreams>,
     request: Request<Incoming>,
 ) -> Result<Response<Reply>, Infallible> {
-    let id = request.headers().get(EXCHANGE_HEADER);
+    let headers = request.headers();
+    if headers
+        .get(door::PEER_HEADER)
+        .is_some_and(|name| name == door::WATCHDOG)
+    {
+        return Ok(Response::new(Reply::fixed("")));
+    }
+    let id = headers.get(EXCHANGE_HEADER);
     let parked = id.and_then(|id| parking.take(id.to_str().ok()?));
     let Some(Parked { drive, attempt, .. }) = parked else {
         return Ok(unknown());
