@@ -298,3 +298,30 @@ async fn a_name_that_does_not_exist_holds_up_nothing() {
         200
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_can_be_asked_at_once() {
+    const VERSIONS: [&str; 10] = ["v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9"];
+    let Some(mut bench) = Bench::new(DataPath::Extproc) else {
+        return;
+    };
+    let address = free();
+    bench.start_envoy();
+    for version in VERSIONS {
+        let target = at(upstream::tcp("target").await);
+        assert!(!bench.xds.reaches(&target));
+        let setup = Setup::new(version)
+            .listener("main", address)
+            .endpoint(target.clone());
+        bench.publish(&setup).await.unwrap();
+        assert!(bench.xds.reaches(&target));
+        let cluster = names::cluster(&target);
+        let ask = async || {
+            client::post(address, "/", &[("x-test-cluster", &cluster)], "")
+                .await
+                .status
+        };
+        let asked = futures_util::future::join_all((0..8).map(|_| ask())).await;
+        assert_eq!(asked, [200; 8], "{version}");
+    }
+}

@@ -97,7 +97,7 @@ impl Bench {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);
         command.arg("-c").arg(self.bootstrap());
-        command.args(["--disable-hot-restart", "--concurrency", "1", "-l", "warn"]);
+        command.args(["--disable-hot-restart", "--concurrency", "2", "-l", "warn"]);
         command
     }
 
