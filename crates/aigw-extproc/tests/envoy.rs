@@ -64,6 +64,23 @@ async fn one_candidate_is_sent_by_envoy_and_its_usage_is_recorded() {
 }
 
 #[tokio::test]
+async fn what_envoy_does_not_reach_is_parked() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut rig = rig!(Rig::native_only(&one("openai", listener.local_addr().unwrap())));
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let seen = read_request(&mut stream).await;
+        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        seen
+    };
+    let (answer, _) = within(async { tokio::join!(rig.ask(chat("m", "hello")), serve) }).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    assert_eq!(rig.logged().await["cluster"], "aigw-local");
+    assert_eq!(rig.record().await.outcome, Outcome::Success);
+}
+
+#[tokio::test]
 async fn one_candidate_of_another_dialect_is_translated_both_ways() {
     let mut rig = rig!(Rig::direct_only(&one("anthropic", mock().await)));
     let answer = rig.ask(chat("claude", "ping")).await;

@@ -51,6 +51,7 @@ impl Host {
         upstreams: Arc<Upstreams>,
         telemetry: &Arc<Telemetry>,
     ) -> Result<Self, Failure> {
+        let publisher = Arc::new(Publisher::new(&options));
         let (native, processor) = match options.path {
             DataPath::Local => {
                 let place = Place::Sockets {
@@ -66,11 +67,11 @@ impl Host {
                     .map_err(|error| format!("cannot serve Envoy at {}: {error}", path.display()))?;
                 let parking = Parking::new();
                 let server = serve_parked(socket, Arc::clone(&parking), upstreams);
-                let processor = Processor::new(Arc::clone(&gateway), parking);
+                let processor =
+                    Processor::new(Arc::clone(&gateway), parking).reaching(publisher.server().clone());
                 (Native::Exchanges(server), Some(processor))
             }
         };
-        let publisher = Arc::new(Publisher::new(&options));
         let door = Door::open(&options.processor, publisher.server(), processor)
             .await
             .map_err(|error| format!("cannot serve Envoy at {}: {error}", options.processor))?;

@@ -18,7 +18,7 @@ use http::{HeaderValue, Method, StatusCode, Uri};
 use super::answer::{self, Side};
 use super::metadata::metadata;
 use super::{flags, forward, headers};
-use crate::names;
+use crate::{names, xds};
 
 /// Largest piece of a body in one message to Envoy.
 const PIECE: usize = 64 * 1024;
@@ -30,6 +30,8 @@ pub(super) struct Call {
     listener: Arc<str>,
     peer: Option<IpAddr>,
     parking: Arc<Parking>,
+    /// What Envoy can send to; everything, if it is not said.
+    reach: Option<xds::Server>,
     effects: Effects,
     stage: Stage,
     request: Incoming,
@@ -88,12 +90,19 @@ struct Wishes {
 }
 
 impl Call {
-    pub(super) fn new(drive: Drive, listener: Arc<str>, peer: Option<IpAddr>, parking: Arc<Parking>) -> Self {
+    pub(super) fn new(
+        drive: Drive,
+        listener: Arc<str>,
+        peer: Option<IpAddr>,
+        parking: Arc<Parking>,
+        reach: Option<xds::Server>,
+    ) -> Self {
         Self {
             drive: Some(drive),
             listener,
             peer,
             parking,
+            reach,
             effects: Effects::new(),
             stage: Stage::Request,
             request: Incoming::default(),
@@ -335,7 +344,9 @@ impl Call {
             return self.fail();
         };
         let exchange = drive.exchange();
-        let mutation = if exchange.may_retry() || exchange.is_stream() {
+        let endpoint = &attempt.backend.endpoint;
+        let is_reached = self.reach.as_ref().is_none_or(|xds| xds.reaches(endpoint));
+        let mutation = if exchange.may_retry() || exchange.is_stream() || !is_reached {
             let told = exchange.progress().map(metadata);
             let Some(id) = self.parking.park(drive, attempt) else {
                 return self.fail();

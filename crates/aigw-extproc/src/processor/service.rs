@@ -15,7 +15,7 @@ use tonic_health::server::HealthReporter;
 
 use super::call::Call;
 use super::stream::Answers;
-use crate::names;
+use crate::{names, xds};
 
 /// Largest message of Envoy's: as much of a body as its buffers hold.
 const MAX_MESSAGE: usize = 64 << 20;
@@ -24,12 +24,24 @@ const MAX_MESSAGE: usize = 64 << 20;
 pub struct Processor {
     gateway: Arc<Gateway>,
     parking: Arc<Parking>,
+    reach: Option<xds::Server>,
 }
 
 impl Processor {
     /// A processor for this gateway. What it parks, [`aigw_proxy::serve_parked`] goes on with.
     pub fn new(gateway: Arc<Gateway>, parking: Arc<Parking>) -> Self {
-        Self { gateway, parking }
+        Self {
+            gateway,
+            parking,
+            reach: None,
+        }
+    }
+
+    /// Has Envoy send to those endpoints only that `xds` has made known to it; all others are parked.
+    #[must_use]
+    pub fn reaching(mut self, xds: xds::Server) -> Self {
+        self.reach = Some(xds);
+        self
     }
 
     /// As a gRPC service.
@@ -54,6 +66,7 @@ impl ExternalProcessor for Processor {
             Arc::from(listener),
             peer.map(|peer| peer.to_canonical()),
             Arc::clone(&self.parking),
+            self.reach.clone(),
         );
         Ok(Response::new(Answers::new(request.into_inner(), call)))
     }

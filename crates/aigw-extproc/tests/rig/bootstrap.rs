@@ -89,6 +89,7 @@ fn listener(directory: &Path) -> Value {
         "log_format": {"json_format": {
             "code": "%RESPONSE_CODE%",
             "details": "%RESPONSE_CODE_DETAILS%",
+            "cluster": "%UPSTREAM_CLUSTER%",
             "metadata": format!("%DYNAMIC_METADATA({})%", names::METADATA_NAMESPACE),
         }},
     });

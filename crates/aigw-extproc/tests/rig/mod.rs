@@ -62,15 +62,20 @@ fn envoy() -> Option<PathBuf> {
 impl Rig {
     /// Everything for a configuration.
     pub async fn start(yaml: &str) -> Option<Self> {
-        Self::begin(yaml, true).await
+        Self::begin(yaml, true, true).await
     }
 
     /// Without the native host: whatever is parked fails.
     pub async fn direct_only(yaml: &str) -> Option<Self> {
-        Self::begin(yaml, false).await
+        Self::begin(yaml, false, true).await
     }
 
-    async fn begin(yaml: &str, is_native: bool) -> Option<Self> {
+    /// With an Envoy that is known to reach no upstream.
+    pub async fn native_only(yaml: &str) -> Option<Self> {
+        Self::begin(yaml, true, false).await
+    }
+
+    async fn begin(yaml: &str, is_native: bool, is_reaching: bool) -> Option<Self> {
         let binary = envoy()?;
         let directory = tempfile::tempdir().unwrap();
         let (gateway, records) = gateway(yaml, directory.path());
@@ -80,8 +85,11 @@ impl Rig {
             let socket = bind_socket(&path("exchanges.sock")).unwrap();
             serve_parked(socket, Arc::clone(&parking), Upstreams::new(Proxies::none()))
         });
-        let processor = Processor::new(Arc::clone(&gateway), Arc::clone(&parking));
         let configuration = xds::Server::new(xds::ServerOptions::default());
+        let mut processor = Processor::new(Arc::clone(&gateway), Arc::clone(&parking));
+        if !is_reaching {
+            processor = processor.reaching(configuration.clone());
+        }
         let at = At::Socket(path("processor.sock"));
         let door = Door::open(&at, &configuration, Some(processor)).await.unwrap();
         let config = bootstrap::bootstrap(&gateway.load().snapshot, directory.path());
