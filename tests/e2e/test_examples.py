@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from conftest import openai_client
-from harness.process import Gateway, aigw
+from harness.process import Gateway, aigw, until
 from harness.shapes import ANTHROPIC, OPENAI
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -114,6 +114,18 @@ def test_client_keys(run, mock):
         ask(gateway, "gpt-4o", api_key=interns)
     with pytest.raises(sdk.AuthenticationError):
         ask(gateway, "gpt-4o", api_key="anything else")
+
+
+def test_costs(run):
+    gateway = run("costs")
+    assert ask(gateway, "gpt-4o-mini") == "pong"
+    assert ask(gateway, "claude-haiku-4-5") == "pong"
+    found = until(lambda: (lines := re.findall(r"tokens=(\d+)\+(\d+).* cost\.price=(\d+)", gateway.log))[1:] and lines, "both")
+    numbers = [[int(number) for number in line] for line in found]
+    assert [price for _, _, price in numbers] == [
+        numbers[0][0] * 15 + numbers[0][1] * 60,
+        numbers[1][0] * 300 + numbers[1][1] * 1500,
+    ]
 
 
 def test_kubernetes_manifests(start, mock):
