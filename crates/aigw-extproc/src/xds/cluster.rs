@@ -33,8 +33,13 @@ use super::options::Options;
 use super::typed::{ads, any, duration, extension, number, pipe, seconds, socket};
 use super::upstream_tls;
 
-/// How long a connection waits for its next request.
-const KEEP: Duration = Duration::from_secs(90);
+/// How long a connection over the Internet waits for its next request: less than load balancers and servers commonly allow
+/// (60 and 75 seconds), since one that closes just when a request comes breaks that request.
+const KEEP: Duration = Duration::from_secs(55);
+/// The same in the clear, where servers of models are reached, some of which allow five seconds; a new one costs little there.
+const KEEP_PLAIN: Duration = Duration::from_secs(4);
+/// The same to this process, which closes none.
+const KEEP_LOCAL: Duration = Duration::from_secs(90);
 /// How long the sockets of this process may take to accept.
 const CONNECT_LOCAL: Duration = Duration::from_secs(5);
 /// Bytes that an HTTP/2 stream may be ahead of its reader, and all streams of a connection together.
@@ -55,6 +60,7 @@ pub(super) fn upstream(
     materials: &Materials,
     options: &Options,
 ) -> Result<Upstream, String> {
+    let keep = if endpoint.https { KEEP } else { KEEP_PLAIN };
     let mut cluster = Cluster {
         connect_timeout: duration(connect),
         transport_socket: transport(endpoint, materials, options)?,
@@ -66,7 +72,7 @@ pub(super) fn upstream(
             }),
             ..UpstreamConnectionOptions::default()
         }),
-        ..unlimited(name, protocol(endpoint.https))
+        ..unlimited(name, keep, protocol(endpoint.https))
     };
     let addresses = assignment(name, socket(&endpoint.host, endpoint.port));
     if endpoint.host.parse::<IpAddr>().is_ok() {
@@ -95,15 +101,15 @@ pub(super) fn native(name: &str, path: &Path) -> Cluster {
         connect_timeout: duration(CONNECT_LOCAL),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
         load_assignment: Some(assignment(name, pipe(path))),
-        ..unlimited(name, explicit(http1))
+        ..unlimited(name, KEEP_LOCAL, explicit(http1))
     }
 }
 
 /// A cluster without the limits that Envoy has of itself: what is too much is refused by the engine, with a reason.
-pub(crate) fn unlimited(name: &str, protocol: UpstreamProtocolOptions) -> Cluster {
+fn unlimited(name: &str, keep: Duration, protocol: UpstreamProtocolOptions) -> Cluster {
     let options = HttpProtocolOptions {
         common_http_protocol_options: Some(CommonOptions {
-            idle_timeout: duration(KEEP),
+            idle_timeout: duration(keep),
             ..CommonOptions::default()
         }),
         upstream_protocol_options: Some(protocol),
@@ -128,7 +134,7 @@ pub(crate) fn unlimited(name: &str, protocol: UpstreamProtocolOptions) -> Cluste
     }
 }
 
-pub(crate) fn explicit(protocol: ProtocolConfig) -> UpstreamProtocolOptions {
+fn explicit(protocol: ProtocolConfig) -> UpstreamProtocolOptions {
     UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
         protocol_config: Some(protocol),
     })
@@ -174,7 +180,7 @@ fn by_name() -> CustomClusterType {
     }
 }
 
-pub(crate) fn assignment(name: &str, address: Option<Address>) -> ClusterLoadAssignment {
+fn assignment(name: &str, address: Option<Address>) -> ClusterLoadAssignment {
     let endpoint = LbEndpoint {
         host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(LbAddress {
             address,

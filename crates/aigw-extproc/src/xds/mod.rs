@@ -1,7 +1,7 @@
 //! What Envoy is told: resources made from the snapshot, and the server that it takes them from.
 
 mod access_log;
-pub(crate) mod cluster;
+mod cluster;
 mod goal;
 mod listener;
 mod local_reply;
@@ -16,7 +16,7 @@ mod service;
 mod session;
 mod shared;
 mod state;
-pub(crate) mod typed;
+mod typed;
 mod upstream_tls;
 mod warm;
 mod watchdog;

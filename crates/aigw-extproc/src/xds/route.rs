@@ -87,10 +87,10 @@ fn action(specifier: ClusterSpecifier, snapshot: &Snapshot, path: DataPath) -> R
     }
 }
 
-/// Nothing of the request has been sent when a connection fails, so that another try harms nobody.
+/// Nothing of the request was taken where these happen, so that another try harms nobody.
 fn reconnect() -> RetryPolicy {
     RetryPolicy {
-        retry_on: "connect-failure".to_owned(),
+        retry_on: "connect-failure,refused-stream,reset-before-request".to_owned(),
         num_retries: number(1),
         retry_back_off: Some(RetryBackOff {
             base_interval: duration(Duration::from_millis(25)),

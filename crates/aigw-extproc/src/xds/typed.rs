@@ -12,35 +12,35 @@ use envoy_types::pb::google::protobuf::{Any, BoolValue, Duration as ProtoDuratio
 use envoy_types::util::pack_any;
 use prost::Name;
 
-pub(crate) fn any<T: Name>(message: T) -> Any {
+pub(super) fn any<T: Name>(message: T) -> Any {
     pack_any(message)
 }
 
-pub(crate) fn yes() -> Option<BoolValue> {
+pub(super) fn yes() -> Option<BoolValue> {
     Some(BoolValue { value: true })
 }
 
-pub(crate) fn no() -> Option<BoolValue> {
+pub(super) fn no() -> Option<BoolValue> {
     Some(BoolValue { value: false })
 }
 
-pub(crate) fn number(value: u32) -> Option<UInt32Value> {
+pub(super) fn number(value: u32) -> Option<UInt32Value> {
     Some(UInt32Value { value })
 }
 
-pub(crate) fn duration(duration: Duration) -> Option<ProtoDuration> {
+pub(super) fn duration(duration: Duration) -> Option<ProtoDuration> {
     Some(ProtoDuration {
         seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         nanos: i32::try_from(duration.subsec_nanos()).unwrap_or_default(),
     })
 }
 
-pub(crate) fn seconds(seconds: u64) -> Option<ProtoDuration> {
+pub(super) fn seconds(seconds: u64) -> Option<ProtoDuration> {
     duration(Duration::from_secs(seconds))
 }
 
 /// An extension with its configuration.
-pub(crate) fn extension<T: Name>(name: &str, config: T) -> TypedExtensionConfig {
+pub(super) fn extension<T: Name>(name: &str, config: T) -> TypedExtensionConfig {
     TypedExtensionConfig {
         name: name.to_owned(),
         typed_config: Some(any(config)),
@@ -48,7 +48,7 @@ pub(crate) fn extension<T: Name>(name: &str, config: T) -> TypedExtensionConfig 
 }
 
 /// A transport socket with its configuration.
-pub(crate) fn transport<T: Name>(name: &str, config: T) -> TransportSocket {
+pub(super) fn transport<T: Name>(name: &str, config: T) -> TransportSocket {
     TransportSocket {
         name: name.to_owned(),
         config_type: Some(transport_socket::ConfigType::TypedConfig(any(config))),
@@ -56,7 +56,7 @@ pub(crate) fn transport<T: Name>(name: &str, config: T) -> TransportSocket {
 }
 
 /// The source of everything: the stream that all types come over.
-pub(crate) fn ads() -> Option<ConfigSource> {
+pub(super) fn ads() -> Option<ConfigSource> {
     Some(ConfigSource {
         resource_api_version: core::ApiVersion::V3.into(),
         config_source_specifier: Some(config_source::ConfigSourceSpecifier::Ads(
@@ -67,7 +67,7 @@ pub(crate) fn ads() -> Option<ConfigSource> {
 }
 
 /// An address and port; `host` is an IP address where Envoy is to bind, and may be a name where it resolves.
-pub(crate) fn socket(host: &str, port: u16) -> Option<Address> {
+pub(super) fn socket(host: &str, port: u16) -> Option<Address> {
     Some(Address {
         address: Some(address::Address::SocketAddress(SocketAddress {
             address: host.to_owned(),
@@ -80,7 +80,7 @@ pub(crate) fn socket(host: &str, port: u16) -> Option<Address> {
 }
 
 /// A Unix socket.
-pub(crate) fn pipe(path: &Path) -> Option<Address> {
+pub(super) fn pipe(path: &Path) -> Option<Address> {
     Some(Address {
         address: Some(address::Address::Pipe(Pipe {
             path: path.to_string_lossy().into_owned(),
@@ -90,7 +90,7 @@ pub(crate) fn pipe(path: &Path) -> Option<Address> {
 }
 
 /// Text in the configuration itself.
-pub(crate) fn inline(text: impl Into<String>) -> Option<DataSource> {
+pub(super) fn inline(text: impl Into<String>) -> Option<DataSource> {
     Some(DataSource {
         specifier: Some(data_source::Specifier::InlineString(text.into())),
         ..DataSource::default()
@@ -98,7 +98,7 @@ pub(crate) fn inline(text: impl Into<String>) -> Option<DataSource> {
 }
 
 /// Bytes in the configuration itself.
-pub(crate) fn inline_bytes(bytes: &[u8]) -> Option<DataSource> {
+pub(super) fn inline_bytes(bytes: &[u8]) -> Option<DataSource> {
     Some(DataSource {
         specifier: Some(data_source::Specifier::InlineBytes(bytes.to_vec())),
         ..DataSource::default()
@@ -106,7 +106,7 @@ pub(crate) fn inline_bytes(bytes: &[u8]) -> Option<DataSource> {
 }
 
 /// A file that Envoy reads.
-pub(crate) fn file(path: &Path) -> Option<DataSource> {
+pub(super) fn file(path: &Path) -> Option<DataSource> {
     Some(DataSource {
         specifier: Some(data_source::Specifier::Filename(
             path.to_string_lossy().into_owned(),
@@ -116,7 +116,7 @@ pub(crate) fn file(path: &Path) -> Option<DataSource> {
 }
 
 /// Sets a header in place of what is there.
-pub(crate) fn set_header(name: &str, value: &str) -> HeaderValueOption {
+pub(super) fn set_header(name: &str, value: &str) -> HeaderValueOption {
     HeaderValueOption {
         header: Some(HeaderValue {
             key: name.to_owned(),
@@ -129,6 +129,6 @@ pub(crate) fn set_header(name: &str, value: &str) -> HeaderValueOption {
 }
 
 /// Text that Envoy takes for a format and that stands for itself there.
-pub(crate) fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     text.replace('%', "%%")
 }
