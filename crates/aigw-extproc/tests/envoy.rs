@@ -64,6 +64,32 @@ async fn one_candidate_is_sent_by_envoy_and_its_usage_is_recorded() {
 }
 
 #[tokio::test]
+async fn costs_are_metadata_beside_what_other_gateways_write() {
+    let costs = "costs:\n\
+                 - {metadataKey: llm_total_token, type: TotalToken}\n\
+                 - {metadataKey: input_tokens, type: CEL, cel: 'input_tokens * 10u'}\n\
+                 - {metadataKey: route_name, type: TotalToken}\n";
+    let configuration = one("openai", mock().await) + costs;
+    let mut rig = rig!(Rig::direct_only(&configuration));
+    let answer = rig.ask(chat("gpt-4o", "ping")).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let record = rig.record().await;
+    let logged = rig.logged().await;
+    let metadata = &logged["metadata"];
+    assert_eq!(
+        metadata["llm_total_token"],
+        json!(record.usage.total()),
+        "{logged}"
+    );
+    // A cost goes before a field of our own, and a field that others count on before a cost.
+    assert_eq!(metadata["input_tokens"], 10, "{logged}");
+    assert_eq!(metadata["route_name"], "all", "{logged}");
+    assert_eq!(metadata["model_name_override"], "gpt-4o", "{logged}");
+    assert_eq!(metadata["ai_service_backend_name"], "up", "{logged}");
+    assert_eq!(metadata["content_length"], record.request_bytes, "{logged}");
+}
+
+#[tokio::test]
 async fn what_envoy_does_not_reach_is_parked() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut rig = rig!(Rig::native_only(&one("openai", listener.local_addr().unwrap())));

@@ -7,6 +7,7 @@ use envoy_types::pb::google::protobuf::{Struct, Value};
 use crate::names::METADATA_NAMESPACE;
 
 /// What a record tells, under the namespace. Fields that have no value are left out; counts and milliseconds are numbers.
+/// Costs go before fields of our own with the same name, and the fields that other gateways write too go before costs.
 pub fn metadata(record: &UsageRecord) -> Struct {
     let mut fields = Fields(Struct::default());
     fields.text("request_id", Some(&record.request_id));
@@ -17,8 +18,7 @@ pub fn metadata(record: &UsageRecord) -> Struct {
     fields.text("client", record.client.as_deref());
     fields.text("model", record.model.as_deref());
     fields.text("upstream_model", record.upstream_model.as_deref());
-    fields.text("response_model", record.response_model.as_deref());
-    fields.text("backend_name", record.backend.as_deref());
+    fields.text("backend", record.backend.as_deref());
     fields.text("provider", record.provider.as_deref());
     fields.text("error_code", record.error_code.as_deref());
     fields.text("finish_reason", record.finish_reason.as_deref());
@@ -42,12 +42,41 @@ pub fn metadata(record: &UsageRecord) -> Struct {
     if let Some(first) = record.first_token {
         fields.number("first_token_ms", first.as_secs_f64() * 1_000.0);
     }
+    for (key, amount) in &record.costs {
+        fields.count(key, Some(*amount));
+    }
+    shared(record, &mut fields);
     let namespace = Value {
         kind: Some(Kind::StructValue(fields.0)),
     };
     Struct {
         fields: [(METADATA_NAMESPACE.to_owned(), namespace)].into(),
     }
+}
+
+/// The fields that manifests for other gateways count on.
+fn shared(record: &UsageRecord, fields: &mut Fields) {
+    fields.text("backend_name", record.backend.as_deref());
+    fields.text("ai_service_backend_name", record.backend.as_deref());
+    fields.text("model_name_override", record.upstream_model.as_deref());
+    fields.text("response_model", record.response_model.as_deref());
+    fields.text("route_name", record.route.as_deref());
+    fields.count("content_length", Some(record.request_bytes));
+    if let Some(first) = record.first_token {
+        fields.number("token_latency_ttft", first.as_secs_f64() * 1_000.0);
+        if let Some(output @ 2..) = record.usage.output {
+            let rest = record.duration.saturating_sub(first).as_secs_f64() * 1_000.0;
+            fields.number("token_latency_itl", rest / to_float(output - 1));
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a protobuf value has no other number, and no count comes near 2^53"
+)]
+fn to_float(count: u64) -> f64 {
+    count as f64
 }
 
 struct Fields(Struct);
@@ -59,13 +88,9 @@ impl Fields {
         }
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a protobuf value has no other number, and no count comes near 2^53"
-    )]
     fn count(&mut self, name: &str, value: Option<u64>) {
         if let Some(value) = value {
-            self.number(name, value as f64);
+            self.number(name, to_float(value));
         }
     }
 
