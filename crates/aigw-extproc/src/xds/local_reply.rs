@@ -90,8 +90,9 @@ impl Reason {
             _ => "server_error",
         };
         let Self { code, sentence, .. } = self;
+        // OpenAI's form with the one member more that Anthropic's clients look for.
         let body = format!(
-            "{{\"error\":{{\"message\":\"{sentence}\",\"type\":\"{kind}\",\"param\":null,\"code\":\"{code}\"}}}}"
+            "{{\"type\":\"error\",\"error\":{{\"message\":\"{sentence}\",\"type\":\"{kind}\",\"param\":null,\"code\":\"{code}\"}}}}"
         );
         ResponseMapper {
             filter: Some(self.filter()),
