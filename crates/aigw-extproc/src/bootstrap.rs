@@ -63,7 +63,11 @@ pub fn bootstrap(options: &BootstrapOptions) -> String {
                 "api_type": "GRPC",
                 "transport_api_version": "V3",
                 "set_node_on_first_message_only": true,
-                "grpc_services": [{"envoy_grpc": {"cluster_name": names::PROCESSOR_CLUSTER}}],
+                "grpc_services": [{"envoy_grpc": {
+                    "cluster_name": names::PROCESSOR_CLUSTER,
+                    // A gateway that is back has its Envoy at once; without this, within half a minute.
+                    "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "0.5s"}},
+                }}],
             },
             "cds_config": ads,
             "lds_config": ads,

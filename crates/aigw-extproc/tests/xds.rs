@@ -107,6 +107,39 @@ async fn an_envoy_that_starts_again_gets_everything_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_starts_again_finds_everything_as_it_was() {
+    let Some(mut bench) = Bench::new(DataPath::Extproc) else {
+        return;
+    };
+    bench.options.access_log = true;
+    let address = free();
+    let target = at(upstream::tcp("target").await);
+    let cluster = names::cluster(&target);
+    let headers = [("x-test-cluster", cluster.as_str())];
+    bench.start_envoy();
+    let setup = Setup::new("v1")
+        .listener("main", address)
+        .endpoint(target.clone());
+    bench.publish(&setup).await.unwrap();
+    assert_eq!(client::post(address, "/", &headers, "").await.status, 200);
+    bench.restart_server().await;
+    let began = std::time::Instant::now();
+    // Envoy has what it had, whether or not the server has anything yet.
+    while client::post(address, "/", &headers, "").await.status != 200 {
+        assert!(began.elapsed().as_secs() < 1);
+    }
+    bench.publish(&setup).await.unwrap();
+    assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
+    for name in [
+        "listener_manager.listener_modified",
+        "listener_manager.listener_in_place_updated",
+        "cluster_manager.cluster_modified",
+    ] {
+        assert_eq!(bench.statistic(name).await, 0, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn listeners_come_and_go() {
     let Some(mut bench) = Bench::new(DataPath::Local) else {
         return;

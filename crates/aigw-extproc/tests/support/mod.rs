@@ -17,16 +17,18 @@ pub mod tls;
 pub mod upstream;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use aigw_extproc::xds::{DataPath, Materials, Options, Server, ServerOptions, resources};
 use aigw_extproc::{BootstrapOptions, Places, bootstrap, find_envoy};
-use tokio::net::UnixListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
 use tokio::process::{Child, Command};
 use tokio_stream::wrappers::UnixListenerStream;
 
+use self::relay::Mode;
 use self::snapshot::Setup;
 
 /// The binary; `None` ends a test early on a machine without one, but never where all tests have to run.
@@ -46,6 +48,7 @@ pub struct Bench {
     pub xds: Server,
     pub options: Options,
     pub relay: relay::Relay,
+    serving: tokio::task::JoinHandle<()>,
     folder: tempfile::TempDir,
     binary: PathBuf,
     envoy: Option<Child>,
@@ -67,21 +70,50 @@ impl Bench {
             ..ServerOptions::default()
         });
         let behind = folder.path().join("behind.sock");
-        let socket = UnixListener::bind(&behind).unwrap();
-        let relay = relay::Relay::between(&places.processor(), behind);
-        let serving = tonic::transport::Server::builder()
-            .add_service(xds.service())
-            .add_service(processor::service())
-            .serve_with_incoming(UnixListenerStream::new(socket));
-        tokio::spawn(serving);
+        let relay = relay::Relay::between(&places.processor(), behind.clone());
+        let serving = serve(&behind, &xds);
         Some(Self {
             xds,
             options: Options::new(path, places),
             relay,
+            serving,
             folder,
             binary,
             envoy: None,
         })
+    }
+
+    /// The server ends, and another one takes its place; Envoy goes on.
+    pub async fn restart_server(&mut self) {
+        self.relay.mode.send_replace(Mode::Gone);
+        self.serving.abort();
+        self.until("Envoy is cut off", |bench| bench.xds.state().connected == 0)
+            .await;
+        let behind = self.folder.path().join("behind.sock");
+        std::fs::remove_file(&behind).unwrap();
+        self.xds = Server::new(ServerOptions {
+            admin: Some(self.places().admin()),
+            ..ServerOptions::default()
+        });
+        self.serving = serve(&behind, &self.xds);
+        self.relay.mode.send_replace(Mode::Open);
+    }
+
+    /// What Envoy counts.
+    pub async fn statistic(&self, name: &str) -> u64 {
+        let mut stream = UnixStream::connect(self.places().admin()).await.unwrap();
+        let question =
+            format!("GET /stats?filter={name} HTTP/1.1\r\nhost: envoy\r\nconnection: close\r\n\r\n");
+        stream.write_all(question.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let found = answer
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        found
+            .unwrap_or_else(|| panic!("{name}: {answer}"))
+            .parse()
+            .unwrap()
     }
 
     pub fn places(&self) -> &Places {
@@ -159,6 +191,15 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+fn serve(socket: &Path, xds: &Server) -> tokio::task::JoinHandle<()> {
+    let socket = UnixListener::bind(socket).unwrap();
+    let serving = tonic::transport::Server::builder()
+        .add_service(xds.service())
+        .add_service(processor::service())
+        .serve_with_incoming(UnixListenerStream::new(socket));
+    tokio::spawn(async move { serving.await.unwrap() })
 }
 
 /// An address that was free a moment ago: Envoy cannot say which one it has taken.
