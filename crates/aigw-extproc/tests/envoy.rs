@@ -198,6 +198,28 @@ async fn a_second_candidate_of_another_dialect_answers_for_the_first() {
     assert_eq!(record.outcome, Outcome::Success);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_parked_answer_is_lost_while_many_come_at_once() {
+    let upstream = mock().await;
+    let rig = std::sync::Arc::new(rig!(Rig::start(&two(upstream, upstream))));
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let rig = std::sync::Arc::clone(&rig);
+            tokio::spawn(async move {
+                let mut connection = rig.connect().await;
+                for _ in 0..100 {
+                    let answer = within(connection.send_request(chat("m", "ping"))).await.unwrap();
+                    assert_eq!(answer.status(), StatusCode::OK);
+                    within(answer.into_body().collect()).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn large_bodies_go_both_ways() {
     let body = json!({"model": "m", "messages": [{"role": "user", "content": [

@@ -5,7 +5,7 @@ mod listener;
 mod transport;
 mod upstream;
 
-pub use exchange::{EXCHANGE_HEADER, PEER_HEADER, Parking, WATCHDOG};
+pub use exchange::{EXCHANGE_HEADER, Hold, PEER_HEADER, Parking, WATCHDOG};
 pub use listener::{
     ParkedServer, Place, ServeError, Server, bind_socket, read_certificate, serve, serve_at, serve_parked,
 };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use aigw_engine::{Attempt, Effect, Effects, Event, Failure, FailureKind, RequestHead, ResponseHead};
-use aigw_proxy::Parking;
+use aigw_proxy::{Hold, Parking};
 use aigw_runtime::Drive;
 use bytes::Bytes;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
@@ -46,6 +46,7 @@ pub(super) struct Call {
     is_answered: bool,
     answers: VecDeque<ProcessingResponse>,
     metadata: Option<Struct>,
+    hold: Option<Hold>,
 }
 
 /// Where a call is.
@@ -113,6 +114,7 @@ impl Call {
             is_answered: false,
             answers: VecDeque::new(),
             metadata: None,
+            hold: None,
         }
     }
 
@@ -124,6 +126,12 @@ impl Call {
     /// The client's answer must be broken off.
     pub(super) fn is_broken(&self) -> bool {
         self.stage == Stage::Broken
+    }
+
+    /// What holds the answer of a parked exchange back. Envoy must have taken notice of the end of this call before: what of an
+    /// answer it has sent here by then is lost.
+    pub(super) fn take_hold(&mut self) -> Option<Hold> {
+        self.hold.take()
     }
 
     /// The next message to Envoy.
@@ -348,9 +356,10 @@ impl Call {
         let is_reached = self.reach.as_ref().is_none_or(|xds| xds.reaches(endpoint));
         let mutation = if exchange.may_retry() || exchange.is_stream() || !is_reached {
             let told = exchange.progress().map(metadata);
-            let Some(id) = self.parking.park(drive, attempt) else {
+            let Some((id, hold)) = self.parking.park(drive, attempt) else {
                 return self.fail();
             };
+            self.hold = Some(hold);
             self.stage = Stage::Done;
             self.metadata = told;
             forward::parked(&id)

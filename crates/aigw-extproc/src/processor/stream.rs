@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use aigw_proxy::Hold;
 use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse};
 use futures_util::Stream;
 use tonic::{Status, Streaming};
@@ -12,7 +13,8 @@ use super::call::Call;
 
 /// The stream.
 pub struct Answers {
-    messages: Streaming<ProcessingRequest>,
+    /// `None` when somebody else waits for their end.
+    messages: Option<Streaming<ProcessingRequest>>,
     call: Box<Call>,
     /// The last item was an error.
     is_closed: bool,
@@ -21,7 +23,7 @@ pub struct Answers {
 impl Answers {
     pub(super) fn new(messages: Streaming<ProcessingRequest>, call: Call) -> Self {
         Self {
-            messages,
+            messages: Some(messages),
             call: Box::new(call),
             is_closed: false,
         }
@@ -48,9 +50,15 @@ impl Stream for Answers {
                 return Poll::Ready(Some(Err(Status::aborted("the answer breaks off"))));
             }
             if self.call.is_over() {
+                if let (Some(hold), Some(messages)) = (self.call.take_hold(), self.messages.take()) {
+                    tokio::spawn(until_left(messages, hold));
+                }
                 return Poll::Ready(None);
             }
-            match Pin::new(&mut self.messages).poll_next(cx) {
+            let Some(messages) = self.messages.as_mut() else {
+                return Poll::Ready(None);
+            };
+            match Pin::new(messages).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => self.guard(|call| call.take(message)),
                 Poll::Ready(Some(Err(_)) | None) => self.guard(Call::take_leave),
                 Poll::Pending => {
@@ -60,6 +68,12 @@ impl Stream for Answers {
             }
         }
     }
+}
+
+/// Holds until Envoy, too, has ended the call.
+async fn until_left(mut messages: Streaming<ProcessingRequest>, hold: Hold) {
+    while let Ok(Some(_)) = messages.message().await {}
+    drop(hold);
 }
 
 impl Drop for Answers {

@@ -12,4 +12,4 @@ mod session;
 pub(crate) use door::{Client, Context, serve};
 pub use door::{PEER_HEADER, WATCHDOG};
 pub(crate) use parked::resume;
-pub use parked::{EXCHANGE_HEADER, Parking};
+pub use parked::{EXCHANGE_HEADER, Hold, Parking};

@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use rustls::crypto::SecureRandom;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::door;
@@ -38,6 +39,14 @@ struct Parked {
     drive: Drive,
     attempt: Box<Attempt>,
     since: Instant,
+    released: oneshot::Receiver<()>,
+}
+
+/// While it is there, the exchange is gone on with but not answered: whoever parked it still has the client's answer in its
+/// way.
+#[derive(Debug)]
+pub struct Hold {
+    _released: oneshot::Sender<()>,
 }
 
 impl Parking {
@@ -53,17 +62,19 @@ impl Parking {
 
     /// Puts an exchange by whose engine wants `attempt` sent, and says the id it can be had for, once. `None` when the system
     /// has no randomness: the exchange is ended.
-    pub fn park(&self, drive: Drive, attempt: Box<Attempt>) -> Option<String> {
+    pub fn park(&self, drive: Drive, attempt: Box<Attempt>) -> Option<(String, Hold)> {
         let mut bytes = [0; 16];
         self.random.fill(&mut bytes).ok()?;
         let id = u128::from_ne_bytes(bytes);
+        let (release, released) = oneshot::channel();
         let parked = Parked {
             drive,
             attempt,
             since: Instant::now(),
+            released,
         };
         self.lock().insert(id, parked);
-        Some(format!("{id:032x}"))
+        Some((format!("{id:032x}"), Hold { _released: release }))
     }
 
     /// How many wait.
@@ -122,12 +133,21 @@ pub(crate) async fn resume(
     }
     let id = headers.get(EXCHANGE_HEADER);
     let parked = id.and_then(|id| parking.take(id.to_str().ok()?));
-    let Some(Parked { drive, attempt, .. }) = parked else {
+    let Some(parked) = parked else {
         return Ok(unknown());
     };
+    let Parked {
+        drive,
+        attempt,
+        released,
+        ..
+    } = parked;
     let answer = AssertUnwindSafe(async {
         let session = Session::new(drive, Some(attempt), upstreams);
-        door::settle(session, None).await
+        let settled = door::settle(session, None).await;
+        // Nothing is ever sent: it ends when the hold does.
+        let _ = released.await;
+        settled
     })
     .catch_unwind()
     .await;
