@@ -195,10 +195,11 @@ mod tests {
     #[test]
     fn what_cannot_be_worked_out_is_refused_with_advice() {
         let long = format!("{}1u", "1u + ".repeat(1_000));
-        let deep = format!("{}1u", "1u + ".repeat(60));
+        let deep = format!("{}1", "1+".repeat(2_000));
         let nested = format!("{}1u{}", "(".repeat(2_000), ")".repeat(2_000));
         let loops = "[1,2,3,4,5,6,7,8].exists(a, [1,2,3,4,5,6,7,8].exists(b, [1,2,3,4,5,6,7,8].exists(c, \
                      [1,2,3,4,5,6,7,8].exists(d, a + b + c + d > 40)))) ? 1 : 0";
+        let patterns = "[1,2,3,4,5,6,7,8].exists(a, [1,2,3,4,5,6,7,8].exists(b, model.matches('x'))) ? 1 : 0";
         let rows = [
             ("", "cel: is not CEL: column 1"),
             ("input_tokens +", "cel: is not CEL: column 15: Syntax error"),
@@ -265,6 +266,19 @@ mod tests {
             (&deep, "cel: is nested more than 48 levels deep"),
             (&nested, "cel: is not CEL"),
             (loops, "cel: may take "),
+            (patterns, "cel: may take "),
+            (
+                r"model.matches(r'\w{500}') ? 1 : 0",
+                "cel: the pattern `\\w{500}` is too large",
+            ),
+            (
+                "model.matches('(') ? 1 : 0",
+                "cel: the pattern `(` is not a regular expression",
+            ),
+            (
+                "model.matches(backend) ? 1 : 0",
+                "cel: the pattern of `matches` must be written out",
+            ),
         ];
         for (text, expected) in rows {
             let message = cel(text).map_or_else(|message| message, |_| "not refused".to_owned());
