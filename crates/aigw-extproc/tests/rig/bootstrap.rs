@@ -1,5 +1,6 @@
 //! A static configuration of Envoy with one listener before the processor.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use aigw_config::{Endpoint, Snapshot};
@@ -53,12 +54,12 @@ pub fn bootstrap(snapshot: &Snapshot, directory: &Path) -> Value {
             false,
         ),
     ];
-    for backend in snapshot.backends.values() {
-        clusters.push(cluster(
-            &names::cluster(&backend.endpoint),
-            &socket(&backend.endpoint),
-            false,
-        ));
+    let endpoints = snapshot.backends.values().map(|backend| &backend.endpoint);
+    let named: BTreeMap<String, &Endpoint> = endpoints
+        .map(|endpoint| (names::cluster(endpoint), endpoint))
+        .collect();
+    for (name, endpoint) in named {
+        clusters.push(cluster(&name, &socket(endpoint), false));
     }
     json!({
         "admin": {"address": pipe(&directory.join("admin.sock"))},
