@@ -45,6 +45,11 @@ const REASONS: &[Reason] = &[
         "request_too_large",
         "The request's headers are larger than allowed.",
     ),
+    Reason::new(
+        502,
+        "upstream_reset",
+        "The backend broke the connection within its answer.",
+    ),
     Reason {
         flagged: true,
         ..Reason::new(
