@@ -67,8 +67,9 @@ impl Host {
                     .map_err(|error| format!("cannot serve Envoy at {}: {error}", path.display()))?;
                 let parking = Parking::new();
                 let server = serve_parked(socket, Arc::clone(&parking), upstreams);
-                let processor =
-                    Processor::new(Arc::clone(&gateway), parking).reaching(publisher.server().clone());
+                let processor = Processor::new(Arc::clone(&gateway), parking)
+                    .reaching(publisher.server().clone())
+                    .telling(options.access_log);
                 (Native::Exchanges(server), Some(processor))
             }
         };

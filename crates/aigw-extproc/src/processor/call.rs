@@ -1,24 +1,25 @@
-//! One call of the processor: what Envoy says of one exchange goes to the engine, what the engine wants goes to Envoy.
+//! One call of the processor: what Envoy says of one exchange goes to the engine.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use aigw_engine::{Attempt, Effect, Effects, Event, Failure, FailureKind, RequestHead, ResponseHead};
-use aigw_proxy::{Hold, Parking};
+use aigw_engine::{Attempt, Effects, Event, Failure, FailureKind, RequestHead};
+use aigw_proxy::Hold;
 use aigw_runtime::Drive;
 use bytes::Bytes;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
 use envoy_types::pb::envoy::service::ext_proc::v3::{HttpHeaders, ProcessingRequest, ProcessingResponse};
 use envoy_types::pb::google::protobuf::Struct;
-use http::header::HeaderMap;
+use http::header::{CONTENT_LENGTH, HeaderMap};
 use http::{HeaderValue, Method, StatusCode, Uri};
 
 use super::answer::{self, Side};
 use super::metadata::metadata;
-use super::{flags, forward, headers};
-use crate::{names, xds};
+use super::service::Settings;
+use super::{flags, headers};
+use crate::names;
 
 /// Largest piece of a body in one message to Envoy.
 const PIECE: usize = 64 * 1024;
@@ -26,32 +27,30 @@ const PIECE: usize = 64 * 1024;
 /// The call.
 pub(super) struct Call {
     /// `None` once the exchange was parked.
-    drive: Option<Drive>,
+    pub(super) drive: Option<Drive>,
     listener: Arc<str>,
     peer: Option<IpAddr>,
-    parking: Arc<Parking>,
-    /// What Envoy can send to; everything, if it is not said.
-    reach: Option<xds::Server>,
-    effects: Effects,
-    stage: Stage,
-    request: Incoming,
-    response: Incoming,
+    pub(super) settings: Arc<Settings>,
+    pub(super) effects: Effects,
+    pub(super) stage: Stage,
+    pub(super) request: Incoming,
+    pub(super) response: Incoming,
     /// The upstream's head as it came.
-    upstream: Option<(StatusCode, HeaderMap)>,
+    pub(super) upstream: Option<(StatusCode, HeaderMap)>,
     /// The engine's wish, until the client's body is over.
-    attempt: Option<Box<Attempt>>,
+    pub(super) attempt: Option<Box<Attempt>>,
     /// What is left of the attempt's body.
-    outgoing: Bytes,
+    pub(super) outgoing: Bytes,
     /// The answer to the upstream's head is out.
-    is_answered: bool,
-    answers: VecDeque<ProcessingResponse>,
-    metadata: Option<Struct>,
-    hold: Option<Hold>,
+    pub(super) is_answered: bool,
+    pub(super) answers: VecDeque<ProcessingResponse>,
+    pub(super) metadata: Option<Struct>,
+    pub(super) hold: Option<Hold>,
 }
 
 /// Where a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     /// Taking the client's request.
     Request,
     /// Envoy has the attempt of this number.
@@ -64,12 +63,14 @@ enum Stage {
 
 /// A message of HTTP as it comes in.
 #[derive(Debug, Default)]
-struct Incoming {
-    has_begun: bool,
-    is_over: bool,
+pub(super) struct Incoming {
+    pub(super) has_begun: bool,
+    pub(super) is_over: bool,
     /// The head was all of it.
-    is_bare: bool,
-    trailers: Option<Vec<String>>,
+    pub(super) is_bare: bool,
+    /// Bytes that are still to come, where the head says how many.
+    left: Option<u64>,
+    pub(super) trailers: Option<Vec<String>>,
 }
 
 impl Incoming {
@@ -78,32 +79,21 @@ impl Incoming {
         self.is_over = end_of_stream;
         self.is_bare = end_of_stream;
     }
-}
 
-/// What the engine wants at one time.
-#[derive(Default)]
-struct Wishes {
-    attempt: Option<Box<Attempt>>,
-    head: Option<Box<ResponseHead>>,
-    writes: Vec<Bytes>,
-    end: bool,
-    abort: bool,
+    fn count(&mut self, length: usize) {
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(length as u64);
+        }
+    }
 }
 
 impl Call {
-    pub(super) fn new(
-        drive: Drive,
-        listener: Arc<str>,
-        peer: Option<IpAddr>,
-        parking: Arc<Parking>,
-        reach: Option<xds::Server>,
-    ) -> Self {
+    pub(super) fn new(settings: Arc<Settings>, listener: Arc<str>, peer: Option<IpAddr>) -> Self {
         Self {
-            drive: Some(drive),
+            drive: Some(Drive::new(Arc::clone(&settings.gateway))),
+            settings,
             listener,
             peer,
-            parking,
-            reach,
             effects: Effects::new(),
             stage: Stage::Request,
             request: Incoming::default(),
@@ -171,6 +161,7 @@ impl Call {
             }
             Some(Request::ResponseHeaders(head)) => self.take_response(head),
             Some(Request::ResponseBody(body)) => {
+                self.response.count(body.body.len());
                 if !body.body.is_empty() {
                     self.on_upstream(|attempt| Event::UpstreamChunk {
                         attempt,
@@ -186,7 +177,10 @@ impl Call {
             }
             None => {}
         }
-        self.act();
+        // The end is in a message of its own, and comes just behind: both are answered together.
+        if self.response.left != Some(0) || self.response.is_over {
+            self.act();
+        }
     }
 
     fn take_request(&mut self, message: HttpHeaders) {
@@ -228,6 +222,8 @@ impl Call {
             let failure = flags::failure(flags.to_str().unwrap_or_default());
             return self.on_upstream(|attempt| Event::UpstreamFailed { attempt, failure });
         }
+        let length = head.headers.get(CONTENT_LENGTH);
+        self.response.left = length.and_then(|length| length.to_str().ok()?.parse().ok());
         self.upstream = Some((status, head.headers.clone()));
         self.on_upstream(|attempt| Event::UpstreamHead {
             attempt,
@@ -296,8 +292,12 @@ impl Call {
 
     fn on(&mut self, event: Event) {
         if let Some(drive) = &mut self.drive {
-            let slot = &mut self.metadata;
-            drive.on_watched(event, &mut self.effects, |record| *slot = Some(metadata(record)));
+            let (slot, tells) = (&mut self.metadata, self.settings.tells);
+            drive.on_watched(event, &mut self.effects, |record| {
+                if tells || !record.costs.is_empty() {
+                    *slot = Some(metadata(record));
+                }
+            });
         }
     }
 
@@ -308,117 +308,9 @@ impl Call {
     }
 
     /// The attempt is out of our hands.
-    fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         if let (Stage::Direct(_), Some(drive)) = (self.stage, &mut self.drive) {
             drive.commit();
         }
-    }
-
-    /// Does what the engine wants.
-    fn act(&mut self) {
-        let mut wishes = Wishes::default();
-        for effect in self.effects.drain(..) {
-            match effect {
-                Effect::Attempt(attempt) => wishes.attempt = Some(attempt),
-                Effect::Head(head) => wishes.head = Some(head),
-                Effect::Write(data) => wishes.writes.push(data),
-                Effect::End => wishes.end = true,
-                Effect::Abort => wishes.abort = true,
-                // More of the body comes anyway; an attempt ends with the answer in its place; the record is written.
-                Effect::ReadBody | Effect::Cancel { .. } | Effect::Record(_) => {}
-            }
-        }
-        if wishes.attempt.is_some() {
-            self.attempt = wishes.attempt.take();
-        }
-        if wishes.head.is_some() || wishes.end || wishes.abort || !wishes.writes.is_empty() {
-            self.attempt = None;
-            self.answer_client(wishes);
-        } else if self.request.is_over
-            && let Some(attempt) = self.attempt.take()
-        {
-            self.give_away(attempt);
-        }
-        if self.metadata.is_some()
-            && let Some(last) = self.answers.back_mut()
-        {
-            last.dynamic_metadata = self.metadata.take();
-        }
-    }
-
-    /// Has an attempt sent: by Envoy, if nothing but its answer can follow, else by the native host.
-    fn give_away(&mut self, attempt: Box<Attempt>) {
-        let (Stage::Request, Some(drive)) = (self.stage, self.drive.take()) else {
-            return self.fail();
-        };
-        let exchange = drive.exchange();
-        let endpoint = &attempt.backend.endpoint;
-        let is_reached = self.reach.as_ref().is_none_or(|xds| xds.reaches(endpoint));
-        let mutation = if exchange.may_retry() || exchange.is_stream() || !is_reached {
-            let told = exchange.progress().map(metadata);
-            let Some((id, hold)) = self.parking.park(drive, attempt) else {
-                return self.fail();
-            };
-            self.hold = Some(hold);
-            self.stage = Stage::Done;
-            self.metadata = told;
-            forward::parked(&id)
-        } else {
-            let mutation = exchange
-                .request()
-                .map(|request| forward::direct(request, &attempt, self.request.is_bare));
-            self.stage = Stage::Direct(attempt.attempt);
-            self.drive = Some(drive);
-            self.outgoing = forward::body(attempt.body);
-            mutation.unwrap_or_default()
-        };
-        self.answers.push_back(answer::head(Side::Request, mutation));
-        if self.outgoing.is_empty() {
-            self.commit();
-            if let Some(names) = self.request.trailers.take() {
-                self.answers.push_back(answer::trailers(Side::Request, names));
-            } else if !self.request.is_bare {
-                self.answers
-                    .push_back(answer::body(Side::Request, Vec::new(), true));
-            }
-        }
-    }
-
-    fn answer_client(&mut self, wishes: Wishes) {
-        if let Some(head) = wishes.head {
-            let has_room = !self.response.is_bare || wishes.writes.is_empty();
-            let upstream = match &self.upstream {
-                Some(upstream) if !wishes.end || (self.response.is_over && has_room) => upstream,
-                _ => return self.answer_whole(head.status, &head.headers, wishes.writes),
-            };
-            let mutation = forward::response(upstream, &head);
-            self.answers.push_back(answer::head(Side::Response, mutation));
-            self.is_answered = true;
-        }
-        let count = wishes.writes.len();
-        let ends = wishes.end && self.response.trailers.is_none();
-        for (index, data) in wishes.writes.into_iter().enumerate() {
-            let is_end = ends && index + 1 == count;
-            self.answers
-                .push_back(answer::body(Side::Response, Vec::from(data), is_end));
-        }
-        if wishes.end {
-            if let Some(names) = self.response.trailers.take() {
-                self.answers.push_back(answer::trailers(Side::Response, names));
-            } else if count == 0 && !self.response.is_bare {
-                self.answers
-                    .push_back(answer::body(Side::Response, Vec::new(), true));
-            }
-            self.stage = Stage::Done;
-        } else if wishes.abort {
-            self.stage = Stage::Broken;
-        }
-    }
-
-    /// Answers in place of whatever Envoy is doing.
-    fn answer_whole(&mut self, status: StatusCode, head: &HeaderMap, pieces: Vec<Bytes>) {
-        self.outgoing.clear();
-        self.answers.push_back(answer::immediate(status, head, pieces));
-        self.stage = Stage::Done;
     }
 }

@@ -4,6 +4,7 @@
 //! A request is read to its end, whatever Envoy does with it afterwards is decided by the engine: it is answered at once, sent
 //! by Envoy itself (*direct*: one attempt, no stream), or parked for the native host of this process to go on with.
 
+mod acting;
 mod answer;
 mod call;
 mod flags;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use aigw_proxy::Parking;
-use aigw_runtime::{Drive, Gateway};
+use aigw_runtime::Gateway;
 use envoy_types::pb::envoy::service::ext_proc::v3::ProcessingRequest;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
     ExternalProcessor, ExternalProcessorServer,
@@ -19,28 +19,49 @@ use crate::{names, xds};
 
 /// Largest message of Envoy's: as much of a body as its buffers hold.
 const MAX_MESSAGE: usize = 64 << 20;
+
 /// The external processor.
 #[derive(Clone, Debug)]
 pub struct Processor {
-    gateway: Arc<Gateway>,
-    parking: Arc<Parking>,
-    reach: Option<xds::Server>,
+    settings: Arc<Settings>,
+}
+
+/// What all calls share.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub gateway: Arc<Gateway>,
+    pub parking: Arc<Parking>,
+    /// What Envoy can send to; everything, if it is not said.
+    pub reach: Option<xds::Server>,
+    /// Envoy is told of every record, not only of costs.
+    pub tells: bool,
 }
 
 impl Processor {
     /// A processor for this gateway. What it parks, [`aigw_proxy::serve_parked`] goes on with.
     pub fn new(gateway: Arc<Gateway>, parking: Arc<Parking>) -> Self {
         Self {
-            gateway,
-            parking,
-            reach: None,
+            settings: Arc::new(Settings {
+                gateway,
+                parking,
+                reach: None,
+                tells: false,
+            }),
         }
     }
 
     /// Has Envoy send to those endpoints only that `xds` has made known to it; all others are parked.
     #[must_use]
     pub fn reaching(mut self, xds: xds::Server) -> Self {
-        self.reach = Some(xds);
+        Arc::make_mut(&mut self.settings).reach = Some(xds);
+        self
+    }
+
+    /// Has Envoy told of every record as dynamic metadata, for its access log. Without it only of those that have costs: each
+    /// field is paid for with every request.
+    #[must_use]
+    pub fn telling(mut self, tells: bool) -> Self {
+        Arc::make_mut(&mut self.settings).tells = tells;
         self
     }
 
@@ -61,13 +82,8 @@ impl ExternalProcessor for Processor {
         let said = |name| request.metadata().get(name)?.to_str().ok();
         let listener = said(names::LISTENER_METADATA).unwrap_or_default();
         let peer = said(names::PEER_HEADER).and_then(|peer| peer.parse::<IpAddr>().ok());
-        let call = Call::new(
-            Drive::new(Arc::clone(&self.gateway)),
-            Arc::from(listener),
-            peer.map(|peer| peer.to_canonical()),
-            Arc::clone(&self.parking),
-            self.reach.clone(),
-        );
+        let peer = peer.map(|peer| peer.to_canonical());
+        let call = Call::new(Arc::clone(&self.settings), Arc::from(listener), peer);
         Ok(Response::new(Answers::new(request.into_inner(), call)))
     }
 }

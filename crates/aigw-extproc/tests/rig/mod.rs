@@ -86,7 +86,7 @@ impl Rig {
             serve_parked(socket, Arc::clone(&parking), Upstreams::new(Proxies::none()))
         });
         let configuration = xds::Server::new(xds::ServerOptions::default());
-        let mut processor = Processor::new(Arc::clone(&gateway), Arc::clone(&parking));
+        let mut processor = Processor::new(Arc::clone(&gateway), Arc::clone(&parking)).telling(true);
         if !is_reaching {
             processor = processor.reaching(configuration.clone());
         }
