@@ -291,3 +291,57 @@ def test_a_gateway_that_hangs(start, scripted):
     thread.join(10)
     if process.host == "envoy-local":
         assert answers[0].status_code == 200
+
+
+def listener(name: str, **more) -> dict:
+    return {"name": name, "address": "127.0.0.1:0"} | more
+
+
+def test_what_envoy_refuses_changes_nothing(start, upstream):
+    """Three centuries fit the gateway's clock and not Envoy's."""
+
+    def config(model: str, **more) -> dict:
+        return document([backend("only", upstream.url)], [rule(model, "only")], **more)
+
+    gateway = start(config("m"))
+    before = envoy(gateway)["acknowledged"]
+    gateway.write(config("other", limits={"timeouts": {"idle": "3000000h"}}))
+    until(lambda: "cannot be served; the last good one goes on" in gateway.log, "the log says so")
+    assert "Envoy refuses the routes" in gateway.log, gateway.tail()
+    assert envoy(gateway)["kinds"]["routes"]["lastRejection"]["detail"]
+    assert 'aigw_config_reloads_total{result="failure"} 1' in gateway.metrics()
+    assert serves(gateway) and "other" not in gateway.get("/v1/models").text
+    gateway.write(config("after"))
+    until(lambda: '"after"' in gateway.get("/v1/models").text, "a good one is taken over")
+    assert envoy(gateway)["acknowledged"] != before
+
+
+def test_listeners_come_and_go(start, upstream):
+    """Routes tell listeners apart; a client of one that goes is told to leave, not cut."""
+
+    def config(*names: str) -> dict:
+        whole = document([backend("only", upstream.url)], [], listeners=[listener(name) for name in names])
+        whole["routes"] = [
+            {"name": name, "listeners": [name], "rules": [rule(f"on-{name}", "only")]} for name in names
+        ]
+        return whole
+
+    gateway = start(config("a", "b"), listen=False)
+    a, b = (f"http://{address}" for address in gateway.addresses["listeners"])
+    listed = lambda url: [model["id"] for model in httpx.get(url + "/v1/models", timeout=10).json()["data"]]
+    assert (listed(a), listed(b)) == (["on-a"], ["on-b"])
+    with httpx.Client(timeout=10) as http:
+        assert http.get(b + "/v1/models").status_code == 200
+        gateway.write(config("a", "c"))
+
+        def refused():
+            try:
+                httpx.get(b + "/v1/models", timeout=10)
+                return False
+            except httpx.ConnectError:
+                return True
+
+        until(refused, "b is closed")
+        assert listed(a) == ["on-a"]
+        # The connection is there still; what it asks for is served by nobody any more.
+        assert http.post(b + OPENAI.path, json=OPENAI.body("on-b")).status_code == 404
