@@ -27,9 +27,9 @@ unit: ## run the Rust tests
 	@cargo test --workspace --locked
 
 # What carries the gateway's traffic in the end-to-end tests.
-HOSTS ?= native envoy-local
+HOSTS ?= native envoy envoy-local
 
-e2e: ## run the end-to-end tests with the official SDKs, on every host (HOSTS="native envoy-local": only those)
+e2e: ## run the end-to-end tests with the official SDKs, on every host (HOSTS="native envoy": only those)
 	@for host in $(HOSTS); do scripts/e2e.sh --host $$host $(ARGS); done
 
 e2e-full: ## the same with full-size memory tests (needs a few GiB and minutes)
