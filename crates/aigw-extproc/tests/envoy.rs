@@ -390,6 +390,52 @@ async fn a_silent_upstream_is_given_up_at_the_engines_deadline() {
 }
 
 #[tokio::test]
+async fn an_answer_that_falls_silent_is_broken_off() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let yaml = one("openai", listener.local_addr().unwrap()) + "limits: {timeouts: {idle: 200ms}}\n";
+    let mut rig = rig!(Rig::direct_only(&yaml));
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        let answer =
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"a\":";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream
+    };
+    let (answer, _stream) = within(async { tokio::join!(rig.ask(chat("m", "ping")), serve) }).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    assert!(answer.body.is_err(), "{answer:?}");
+    assert_eq!(rig.record().await.outcome, Outcome::UpstreamCut);
+}
+
+#[tokio::test]
+async fn an_upstream_may_answer_before_it_has_the_whole_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut rig = rig!(Rig::direct_only(&one("openai", listener.local_addr().unwrap())));
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let answer =
+            "HTTP/1.1 413 Payload Too Large\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream
+    };
+    let request = chat("m", &"x".repeat(8 << 20));
+    let (answer, _stream) = within(async { tokio::join!(rig.ask(request), serve) }).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "{answer:?}");
+    assert_eq!(rig.record().await.status, 413);
+    assert_eq!(rig.gateway.shared.bytes_held(), 0);
+}
+
+#[tokio::test]
+async fn a_panic_is_one_calls_alone() {
+    let rig = rig!(Rig::direct_only(&one("openai", mock().await)));
+    let answer = rig.ask(chat("panic", "ping")).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{answer:?}");
+    assert_eq!(answer.header("x-aigw-error"), Some("internal"), "{answer:?}");
+    assert_eq!(rig.ask(chat("m", "ping")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn without_the_native_host_a_parked_exchange_is_an_error_and_leaks_nothing() {
     let rig = rig!(Rig::direct_only(&one("openai", mock().await)));
     let answer = rig.ask(chat_stream("gpt-4o", "ping")).await;

@@ -117,8 +117,11 @@ impl Call {
                 self.answers
                     .push_back(answer::body(Side::Response, Vec::new(), true));
             }
+            // An upstream may answer before it has all of the request.
+            self.outgoing.clear();
             self.stage = Stage::Done;
         } else if wishes.abort {
+            self.outgoing.clear();
             self.stage = Stage::Broken;
         }
     }

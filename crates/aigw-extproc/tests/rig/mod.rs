@@ -238,6 +238,7 @@ fn gateway(yaml: &str, directory: &Path) -> (Arc<Gateway>, mpsc::UnboundedReceiv
     let (sender, records) = mpsc::unbounded_channel();
     let sender = Mutex::new(sender);
     let sink = Box::new(move |record: Box<UsageRecord>| {
+        assert_ne!(record.model.as_deref(), Some("panic"), "as a test asks for");
         let _ = sender.lock().unwrap().send(*record);
     });
     let live = Live {
