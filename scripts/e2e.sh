@@ -3,7 +3,7 @@
 # End-to-end tests of the gateway, with the vendors' own SDKs as clients.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/need.sh rust python
+scripts/need.sh rust python curl
 export PATH="$PATH:$HOME/.cargo/bin"
 
 cargo build --locked -p aigw
@@ -13,17 +13,9 @@ export AIGW_BIN="${AIGW_BIN:-$target/debug/aigw}"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/aigw"
 key() { cat "$@" | sha256sum | cut -c1-12; }
 
-# The Python SDKs, pinned, in a virtual environment that is made once for each set of requirements.
-venv="$cache/venv-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')-$(key tests/e2e/requirements.txt)"
-if [ ! -f "$venv/complete" ]; then
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/e2e/requirements.txt
-    touch "$venv/complete"
-fi
-
-# Envoy comes with the requirements.
-export ENVOY_BIN="${ENVOY_BIN:-$(echo "$venv"/lib/python3*/site-packages/envoy/_bin/envoy)}"
+venv="$(scripts/venv.sh)"
+ENVOY_BIN="$(scripts/envoy.sh)"
+export ENVOY_BIN
 
 # The JavaScript SDKs likewise; without npm those tests are skipped, which CI does not accept.
 if [ -n "${CI:-}" ]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: scripts/need.sh rust|cxx|python|node …   installs what is missing, or says what to install
+# usage: scripts/need.sh rust|cxx|python|node|curl …   installs what is missing, or says what to install
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -45,6 +45,10 @@ need_python() {
         return 1
     }
     python3 -c 'import venv, ensurepip' 2>/dev/null || apt python3-venv
+}
+
+need_curl() {
+    command -v curl >/dev/null || apt curl
 }
 
 need_node() {
