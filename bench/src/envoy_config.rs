@@ -111,13 +111,17 @@ fn address(peer: &Peer) -> Value {
 
 fn cluster(name: &str, peer: &Peer, http2: bool, filters: Option<Value>) -> Value {
     let protocol = if http2 {
-        "http2_protocol_options"
+        // The gateway's, for its processor.
+        json!({"http2_protocol_options": {
+            "initial_stream_window_size": 1 << 20,
+            "initial_connection_window_size": 16 << 20,
+        }})
     } else {
-        "http_protocol_options"
+        json!({"http_protocol_options": {}})
     };
     let mut options = json!({
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        "explicit_http_config": {protocol: {}},
+        "explicit_http_config": protocol,
     });
     if let (Some(members), Some(filters)) = (options.as_object_mut(), filters) {
         members.insert("http_filters".to_owned(), filters);

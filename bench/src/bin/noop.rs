@@ -50,12 +50,18 @@ enum Choice {
     Observe,
 }
 
+/// The gateway's: bytes that one stream may be ahead of its reader, and all of a connection together.
+const WINDOWS: (u32, u32) = (1 << 20, 16 << 20);
+
 fn main() -> ExitCode {
     let flags = Flags::parse();
     run(async move {
         let incoming = UnixListenerStream::new(listen_unix(&flags.socket)?);
         let service = ExternalProcessorServer::new(NoOp { choose: flags.choose });
-        let server = tonic::transport::Server::builder().add_service(service);
+        let server = tonic::transport::Server::builder()
+            .initial_stream_window_size(WINDOWS.0)
+            .initial_connection_window_size(WINDOWS.1)
+            .add_service(service);
         let served = server.serve_with_incoming(incoming).await;
         served.map_err(|error| Failure::system("serve")(std::io::Error::other(error)))
     })
