@@ -345,3 +345,47 @@ def test_listeners_come_and_go(start, upstream):
         assert listed(a) == ["on-a"]
         # The connection is there still; what it asks for is served by nobody any more.
         assert http.post(b + OPENAI.path, json=OPENAI.body("on-b")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+        b"GET /v1/models#x HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["no host", "upgrade", "fragment", "asterisk", "nonsense", "bad chunk"],
+)
+def test_what_envoy_does_not_take_is_answered_at_once(start, upstream, sent):
+    gateway = start(single(upstream.url))
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
+        connection.sendall(sent)
+        answer = connection.recv(65536)
+    assert not answer or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")), answer
+    assert serves(gateway)
+    assert not upstream.requests[1:], "only the good request reaches the upstream"
+
+
+def test_a_chain_of_silent_backends_is_waited_out(start, scripted):
+    """Each attempt has its own first-byte timeout; what the client waits in all is longer."""
+    done = threading.Event()
+    silent = [scripted(lambda connection: (connection.read(), done.wait(30))) for _ in range(2)]
+    answers = scripted(serve_all(lambda connection, _: connection.answer(200, OPENAI.answer())))
+    upstreams = [*silent, answers]
+    quick = {"firstByte": "2500ms", "idle": "2500ms", "connect": "500ms"}
+    backends = [backend(f"b{index}", one.url) | {"timeouts": quick} for index, one in enumerate(upstreams)]
+    gateway = start(document(backends, [rule("m", *[one["name"] for one in backends])], limits={"timeouts": quick}))
+    try:
+        response = OPENAI.post(gateway.url, OPENAI.body())
+    finally:
+        done.set()
+    assert response.status_code == 200, response.text
+
+
+def test_many_headers(start, upstream):
+    gateway = start(single(upstream.url))
+    many = {f"x-{index}": "a" for index in range(95)}
+    assert OPENAI.post(gateway.url, OPENAI.body(), **many).status_code == 200

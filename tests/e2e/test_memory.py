@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from harness import process
 from harness.config import single
 from harness.process import until
 from harness.scripted import Gone, serve_all
@@ -213,7 +214,9 @@ def test_many_bodies_against_the_byte_budget(start, scripted):
         assert b"retry-after: " in lower and b"x-aigw-error: gateway_out_of_memory" in lower
         assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["error"]["message"]
     peak = gateway.rss - before
-    assert peak < 2 * budget + SLACK, f"{peak / MIB:.0f} MiB held under a budget of {budget / MIB:.0f} MiB"
+    # Between Envoy's workers and the processor there is as much as the windows of their connections hold.
+    windows = 2 * 16 * MIB if process.host == "envoy" else 0
+    assert peak < 2 * budget + SLACK + windows, f"{peak / MIB:.0f} MiB held under a budget of {budget / MIB:.0f} MiB"
     assert gateway.alive
     for _ in range(3):
         assert OPENAI.post(gateway.url, body).status_code == 200, "the budget is free again"

@@ -134,7 +134,7 @@ pub(crate) struct ExtprocArgs {
     #[arg(long, env = "AIGW_SOCKET", value_name = "FILE", conflicts_with = "listen")]
     pub(crate) socket: Option<PathBuf>,
 
-    /// The same over TCP, in the clear: for a network that nobody else can reach
+    /// The same over TCP, on this machine alone: whoever connects is given provider keys and certificates
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) listen: Option<SocketAddr>,
 

@@ -214,6 +214,14 @@ impl Call {
     }
 
     fn take_response(&mut self, message: HttpHeaders) {
+        if !matches!(self.stage, Stage::Direct(_)) {
+            // Envoy's own answer to what it did not take for a request: it goes to the client as it is.
+            self.drive = None;
+            self.answers
+                .push_back(answer::head(Side::Response, HeaderMutation::default()));
+            self.stage = Stage::Done;
+            return;
+        }
         self.commit();
         self.response.begin(message.end_of_stream);
         let head = headers::head(message.headers);

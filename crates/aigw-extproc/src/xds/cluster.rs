@@ -44,6 +44,8 @@ const KEEP_LOCAL: Duration = Duration::from_secs(90);
 const CONNECT_LOCAL: Duration = Duration::from_secs(5);
 /// Bytes that an HTTP/2 stream may be ahead of its reader, and all streams of a connection together.
 const WINDOWS: (u32, u32) = (1 << 20, 16 << 20);
+/// Most headers of an answer.
+const MAX_HEADERS: u32 = 256;
 const OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// An upstream's cluster, and its addresses where those come apart.
@@ -110,6 +112,7 @@ fn unlimited(name: &str, keep: Duration, protocol: UpstreamProtocolOptions) -> C
     let options = HttpProtocolOptions {
         common_http_protocol_options: Some(CommonOptions {
             idle_timeout: duration(keep),
+            max_headers_count: number(MAX_HEADERS),
             ..CommonOptions::default()
         }),
         upstream_protocol_options: Some(protocol),

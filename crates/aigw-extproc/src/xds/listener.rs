@@ -31,6 +31,8 @@ use crate::names;
 
 /// Largest head of a request, KiB.
 const MAX_HEAD: u32 = 128;
+/// Most headers of a request, those that are put in on the way among them.
+const MAX_HEADERS: u32 = 256;
 /// Bytes that one HTTP/2 request may be ahead of its reader, and all of a connection together.
 const WINDOWS: (u32, u32) = (1 << 20, 4 << 20);
 /// Requests at one time on an HTTP/2 connection.
@@ -118,10 +120,12 @@ fn manager(spec: &Spec, options: &Options) -> HttpConnectionManager {
         http_filters: filters(spec, options),
         common_http_protocol_options: Some(HttpProtocolOptions {
             idle_timeout: seconds(KEEP),
+            max_headers_count: number(MAX_HEADERS),
             ..HttpProtocolOptions::default()
         }),
         http_protocol_options: Some(Http1ProtocolOptions {
             accept_http_10: true,
+            default_host_for_http_10: "localhost".to_owned(),
             ..Http1ProtocolOptions::default()
         }),
         http2_protocol_options: Some(http2()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aigw_config::{Candidate, Endpoint, Snapshot};
+use aigw_config::{Candidate, Endpoint, Millis, Rule, Snapshot, Timeouts};
 use envoy_types::pb::envoy::config::route::v3::retry_policy::RetryBackOff;
 use envoy_types::pb::envoy::config::route::v3::route::Action;
 use envoy_types::pb::envoy::config::route::v3::route_action::ClusterSpecifier;
@@ -18,6 +18,9 @@ use crate::names;
 
 /// What Envoy's own timer has over the engine's: the engine should be the one to say what happened.
 const MARGIN: Duration = Duration::from_secs(5);
+
+/// Longest pause of the engine between two attempts.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Headers that Envoy makes and that are nobody's business upstream.
 const OWN_HEADERS: &[&str] = &[
@@ -100,17 +103,32 @@ fn reconnect() -> RetryPolicy {
     }
 }
 
-/// The longest silence that any candidate is allowed: the first byte counts, too.
+/// The longest silence that any rule allows: its client hears nothing while one attempt after the other is waited for.
 fn idle_timeout(snapshot: &Snapshot) -> Duration {
-    let limits = snapshot.limits.timeouts;
-    candidates(snapshot)
-        .map(|candidate| candidate.timeouts)
-        .chain([limits])
-        .flat_map(|timeouts| [timeouts.idle, timeouts.first_byte, timeouts.first_byte_stream])
-        .map(|millis| millis.duration())
+    let rules = snapshot.routes.iter().flat_map(|route| &route.rules);
+    rules
+        .map(silence)
+        .chain([snapshot.limits.timeouts.idle.duration()])
         .max()
         .unwrap_or_default()
         .saturating_add(MARGIN)
+}
+
+fn silence(rule: &Rule) -> Duration {
+    let longest = |span: fn(&Timeouts) -> Millis| {
+        let spans = rule.candidates.iter().map(|candidate| span(&candidate.timeouts));
+        spans.max().map_or(Duration::ZERO, Millis::duration)
+    };
+    let first_byte =
+        longest(|timeouts| timeouts.first_byte).max(longest(|timeouts| timeouts.first_byte_stream));
+    // A connection may be tried twice.
+    let attempt = longest(|timeouts| timeouts.connect)
+        .saturating_mul(2)
+        .saturating_add(first_byte)
+        .saturating_add(PAUSE);
+    attempt
+        .saturating_mul(rule.retry.attempts.max(1))
+        .max(longest(|timeouts| timeouts.idle))
 }
 
 /// The longest time that any candidate at this endpoint allows for a connection.

@@ -156,7 +156,13 @@ fn is_gone(error: &hyper::Error) -> bool {
         || error.is_closed()
         || error
             .source()
-            .is_some_and(|source| source.is::<h2::Error>() || source.is::<std::io::Error>())
+            .is_some_and(|source| source.is::<h2::Error>() || source.downcast_ref().is_some_and(is_io_gone))
+}
+
+/// A broken chunk comes as such an error too, of a kind of its own.
+fn is_io_gone(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    !matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput)
 }
 
 fn respond(session: Box<Session>, head: ResponseHead) -> (Response<Reply>, bool) {

@@ -58,6 +58,15 @@ impl Options {
 
     /// For an Envoy that is started apart.
     pub fn apart(args: &EnvoyArgs, processor: Option<At>) -> Result<Self, Failure> {
+        if let Some(At::Tcp(address)) = &processor
+            && !address.ip().is_loopback()
+        {
+            return Err(format!(
+                "--listen {address} would give provider keys and certificates to whoever connects, in the clear; \
+                 take an address of this machine (127.0.0.1:PORT) or --socket"
+            )
+            .into());
+        }
         let places = open(&run_dir(args))?;
         let processor = processor.unwrap_or_else(|| At::Socket(places.processor()));
         Ok(Self::new(args, places, processor))
