@@ -10,7 +10,9 @@ use aigw_proxy::Hold;
 use aigw_runtime::Drive;
 use bytes::Bytes;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
-use envoy_types::pb::envoy::service::ext_proc::v3::{HttpHeaders, ProcessingRequest, ProcessingResponse};
+use envoy_types::pb::envoy::service::ext_proc::v3::{
+    HeaderMutation, HttpHeaders, ProcessingRequest, ProcessingResponse,
+};
 use envoy_types::pb::google::protobuf::Struct;
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use http::{HeaderValue, Method, StatusCode, Uri};
