@@ -174,8 +174,8 @@ fn one_route_without_a_time_limit_takes_everything() {
         };
         let zero = ProtoDuration { seconds: 0, nanos: 0 };
         assert_eq!(action.timeout, Some(zero));
-        // The longest silence that the limits allow is the one before the first byte.
-        assert_eq!(action.idle_timeout.unwrap().seconds, 605);
+        // Without rules there is nobody to wait for: the idle timeout and its margin.
+        assert_eq!(action.idle_timeout.unwrap().seconds, 305);
         assert!(
             config
                 .request_headers_to_remove
