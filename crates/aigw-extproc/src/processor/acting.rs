@@ -59,10 +59,19 @@ impl Call {
             return self.fail();
         };
         let exchange = drive.exchange();
-        let endpoint = &attempt.backend.endpoint;
-        let reach = self.settings.reach.as_ref();
-        let is_reached = reach.is_none_or(|xds| xds.reaches(endpoint));
-        let mutation = if exchange.may_retry() || exchange.is_stream() || !is_reached {
+        let cluster = match exchange.may_retry() || exchange.is_stream() {
+            true => None,
+            false => self.settings.cluster(&attempt.backend.endpoint),
+        };
+        let mutation = if let Some(cluster) = cluster {
+            let mutation = exchange
+                .request()
+                .map(|request| forward::direct(request, &attempt, &cluster, self.request.is_bare));
+            self.stage = Stage::Direct(attempt.attempt);
+            self.drive = Some(drive);
+            self.outgoing = forward::body(attempt.body);
+            mutation.unwrap_or_default()
+        } else {
             let told = exchange.progress().filter(|_| self.settings.tells).map(metadata);
             let Some((id, hold)) = self.settings.parking.park(drive, attempt) else {
                 return self.fail();
@@ -71,14 +80,6 @@ impl Call {
             self.stage = Stage::Done;
             self.metadata = told;
             forward::parked(&id)
-        } else {
-            let mutation = exchange
-                .request()
-                .map(|request| forward::direct(request, &attempt, self.request.is_bare));
-            self.stage = Stage::Direct(attempt.attempt);
-            self.drive = Some(drive);
-            self.outgoing = forward::body(attempt.body);
-            mutation.unwrap_or_default()
         };
         self.answers.push_back(answer::head(Side::Request, mutation));
         if self.outgoing.is_empty() {

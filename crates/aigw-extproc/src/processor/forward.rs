@@ -12,8 +12,13 @@ use crate::names;
 /// Without it Envoy finds no route; the route takes it away.
 const ROUTED_BY: &str = "x-forwarded-proto";
 
-/// The client's request becomes the attempt that Envoy sends to the upstream's own cluster. `is_bare`: it has no body.
-pub(super) fn direct(client: &RequestHead, attempt: &Attempt, is_bare: bool) -> HeaderMutation {
+/// The client's request becomes the attempt that Envoy sends to the upstream's own `cluster`. `is_bare`: it has no body.
+pub(super) fn direct(
+    client: &RequestHead,
+    attempt: &Attempt,
+    cluster: &str,
+    is_bare: bool,
+) -> HeaderMutation {
     let mut mutation = difference(&client.headers, &attempt.headers);
     mutation.remove_headers.retain(|name| name != ROUTED_BY);
     if attempt.method != client.method {
@@ -33,7 +38,6 @@ pub(super) fn direct(client: &RequestHead, attempt: &Attempt, is_bare: bool) -> 
         };
         set_length(&mut mutation, &client.headers, &length.to_string());
     }
-    let cluster = names::cluster(&attempt.backend.endpoint);
     set(&mut mutation, names::CLUSTER_HEADER, cluster.as_bytes());
     mutation
 }

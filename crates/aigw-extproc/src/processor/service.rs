@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use aigw_config::Endpoint;
 use aigw_proxy::Parking;
 use aigw_runtime::Gateway;
 use envoy_types::pb::envoy::service::ext_proc::v3::ProcessingRequest;
@@ -35,6 +36,16 @@ pub(super) struct Settings {
     pub reach: Option<xds::Server>,
     /// Envoy is told of every record, not only of costs.
     pub tells: bool,
+}
+
+impl Settings {
+    /// The cluster in which Envoy has an endpoint; `None` where it cannot send to it.
+    pub fn cluster(&self, endpoint: &Endpoint) -> Option<String> {
+        match &self.reach {
+            Some(xds) => xds.cluster(endpoint),
+            None => Some(names::cluster(endpoint)),
+        }
+    }
 }
 
 impl Processor {

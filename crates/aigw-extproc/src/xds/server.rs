@@ -138,9 +138,10 @@ impl Server {
         Ok(Published::Acknowledged)
     }
 
-    /// Whether Envoy can send to this endpoint by itself: it has taken over a version with its cluster.
-    pub fn reaches(&self, endpoint: &Endpoint) -> bool {
-        self.shared.has_cluster(&names::cluster(endpoint))
+    /// The cluster in which Envoy can send to this endpoint by itself: it has taken over a version with it.
+    pub fn cluster(&self, endpoint: &Endpoint) -> Option<String> {
+        let name = names::cluster(endpoint);
+        self.shared.has_cluster(&name).then_some(name)
     }
 
     /// What is known of Envoy at this moment.
