@@ -1,5 +1,6 @@
 //! The Envoy host: the external processor that carries events between Envoy and the engine, and the xDS server that programs that Envoy.
 
+mod admin;
 mod bootstrap;
 mod door;
 pub mod names;

@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::admin;
 use super::log::{self, Tail};
+use crate::admin;
 use crate::places::Places;
 
 /// How long it may take until it serves for the first time.

@@ -1,6 +1,5 @@
 //! An Envoy of our own: found, started, started again when it dies, drained, and never left behind.
 
-mod admin;
 mod child;
 mod find;
 mod log;

@@ -1,47 +1,39 @@
-//! Asks Envoy's administration whether anything that it has accepted is not in use yet
-//! (<https://www.envoyproxy.io/docs/envoy/v1.40.0/operations/admin>).
+//! Asks Envoy's administration whether anything that it has accepted is not in use yet.
 
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
+use crate::admin;
 
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Longest answer.
-const MAX_ANSWER: u64 = 64 * 1024;
-const QUESTION: &str = "GET /stats?filter=warming HTTP/1.1\r\nhost: envoy\r\nconnection: close\r\n\r\n";
+const GAUGES: [&str; 2] = [
+    "cluster_manager.warming_clusters",
+    "listener_manager.total_listeners_warming",
+];
 
 /// Completes when all clusters and listeners are in use, or when nobody answers: an administration that is not there does not
 /// hold up anything.
-pub(super) async fn wait(admin: &Path) {
-    while let Ok(true) = is_warming(admin).await {
+pub(super) async fn wait(socket: &Path) {
+    while let Ok(true) = is_warming(socket).await {
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn is_warming(admin: &Path) -> io::Result<bool> {
-    let mut stream = UnixStream::connect(admin).await?;
-    stream.write_all(QUESTION.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.take(MAX_ANSWER).read_to_string(&mut answer).await?;
-    Ok(count(&answer) > 0)
+async fn is_warming(socket: &Path) -> io::Result<bool> {
+    match admin::statistics(socket, "warming").await {
+        Ok(answer) => Ok(count(&answer) > 0),
+        // It is there, and busy.
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 fn count(answer: &str) -> u64 {
-    answer
-        .lines()
-        .filter_map(|line| {
-            let (name, value) = line.split_once(": ")?;
-            [
-                "cluster_manager.warming_clusters",
-                "listener_manager.total_listeners_warming",
-            ]
-            .contains(&name)
-            .then(|| value.trim().parse::<u64>().ok())?
-        })
+    admin::values(answer)
+        .filter(|(name, _)| GAUGES.contains(name))
+        .map(|(_, value)| value)
         .sum()
 }
 

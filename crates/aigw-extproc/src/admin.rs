@@ -18,37 +18,50 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const MAX_ANSWER: usize = 1 << 20;
 
 /// Whether it has its configuration and serves.
-pub(super) async fn is_ready(socket: &Path) -> bool {
+pub(crate) async fn is_ready(socket: &Path) -> bool {
     let asked = ask(socket, Method::GET, "/ready").await;
     asked.is_ok_and(|(status, _)| status == StatusCode::OK)
 }
 
 /// Accepts no connection any more, and closes those that are open after their next answer.
-pub(super) async fn begin_drain(socket: &Path) -> io::Result<()> {
+pub(crate) async fn begin_drain(socket: &Path) -> io::Result<()> {
     ask(socket, Method::POST, "/healthcheck/fail").await?;
     ask(socket, Method::POST, "/drain_listeners").await?;
     Ok(())
 }
 
 /// Requests that are under way.
-pub(super) async fn active(socket: &Path) -> io::Result<u64> {
-    let (_, text) = ask(socket, Method::GET, "/stats?filter=downstream_rq_active").await?;
-    Ok(sum(&text))
+pub(crate) async fn active(socket: &Path) -> io::Result<u64> {
+    statistics(socket, "downstream_rq_active")
+        .await
+        .map(|text| sum(&text))
+}
+
+/// What it counts under names like `filter`: see [`values`].
+pub(crate) async fn statistics(socket: &Path, filter: &str) -> io::Result<String> {
+    let (_, text) = ask(socket, Method::GET, &format!("/stats?filter={filter}")).await?;
+    Ok(text)
+}
+
+/// Names and values in the text of statistics.
+pub(crate) fn values(text: &str) -> impl Iterator<Item = (&str, u64)> {
+    text.lines().filter_map(|line| {
+        let (name, value) = line.rsplit_once(": ")?;
+        Some((name, value.trim().parse().ok()?))
+    })
 }
 
 /// Ends it.
-pub(super) async fn quit(socket: &Path) -> io::Result<()> {
+pub(crate) async fn quit(socket: &Path) -> io::Result<()> {
     ask(socket, Method::POST, "/quitquitquit").await.map(|_| ())
 }
 
 /// The sum of the values, less the request that asked for them.
 fn sum(text: &str) -> u64 {
-    let value = |line: &str| line.rsplit_once(": ")?.1.trim().parse::<u64>().ok();
-    let own = text
-        .lines()
-        .filter(|line| line.starts_with("http.admin."))
+    let own = values(text)
+        .filter(|(name, _)| name.starts_with("http.admin."))
         .count();
-    let all: u64 = text.lines().filter_map(value).sum();
+    let all: u64 = values(text).map(|(_, value)| value).sum();
     all.saturating_sub(own.min(1) as u64)
 }
 
