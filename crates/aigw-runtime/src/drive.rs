@@ -13,6 +13,9 @@ use tokio::time::{Instant, Sleep};
 use crate::entropy;
 use crate::live::Gateway;
 
+/// What a client is told, with status 500 and code `internal`, when an exchange ended in a panic and no engine is left to say it.
+pub const FAILED: &str = r#"{"error":{"message":"The gateway failed on this request; its log says why.","type":"server_error","code":"internal"}}"#;
+
 /// The exchange. Whoever drops it before its end has, to the engine, gone away.
 pub struct Drive {
     exchange: Exchange,

@@ -9,7 +9,7 @@ mod telemetry;
 mod watch;
 
 pub use admin::admin;
-pub use drive::Drive;
+pub use drive::{Drive, FAILED};
 pub use live::{Gateway, Live, Sink};
 pub use source::{Environment, Loaded, PresetEnv, Ready, load, load_environment};
 pub use telemetry::{EnvoyMetrics, LogFormat, Metrics, Telemetry};

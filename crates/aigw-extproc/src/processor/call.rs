@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use aigw_engine::{Attempt, Effects, Event, Failure, FailureKind, RequestHead};
 use aigw_proxy::Hold;
-use aigw_runtime::Drive;
+use aigw_runtime::{Drive, FAILED};
 use bytes::Bytes;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
@@ -282,7 +282,6 @@ impl Call {
 
     /// The exchange panicked: it is dropped, which leaves its record, and the client is told where it still can be.
     pub(super) fn fail(&mut self) {
-        const TEXT: &str = r#"{"error":{"message":"The gateway failed on this request; its log says why.","type":"server_error","code":"internal"}}"#;
         self.drive = None;
         self.outgoing.clear();
         self.answers.clear();
@@ -296,7 +295,7 @@ impl Call {
             HeaderValue::from_static("application/json"),
         );
         head.insert("x-aigw-error", HeaderValue::from_static("internal"));
-        let body = Bytes::from_static(TEXT.as_bytes());
+        let body = Bytes::from_static(FAILED.as_bytes());
         self.answer_whole(StatusCode::INTERNAL_SERVER_ERROR, &head, vec![body]);
     }
 

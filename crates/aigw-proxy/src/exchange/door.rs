@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aigw_engine::{Event, RequestHead, ResponseHead};
-use aigw_runtime::{Drive, Gateway};
+use aigw_runtime::{Drive, FAILED, Gateway};
 use futures_util::FutureExt;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -61,10 +61,10 @@ pub(crate) async fn serve(
 ) -> Result<Response<Reply>, Infallible> {
     let http1 = request.version() < Version::HTTP_2;
     let peer = if client.is_proxy {
-        let named = request.headers_mut().remove(PEER_HEADER);
-        if named.as_ref().is_some_and(|name| name == WATCHDOG) {
+        if is_watchdog(request.headers()) {
             return Ok(Response::new(Reply::fixed("")));
         }
+        let named = request.headers_mut().remove(PEER_HEADER);
         named.and_then(|name| name.to_str().ok()?.parse().ok())
     } else {
         client.peer
@@ -80,6 +80,11 @@ pub(crate) async fn serve(
         client.unread.store(true, Ordering::Release);
     }
     Ok(response)
+}
+
+/// The proxy in front asks for itself.
+pub(super) fn is_watchdog(headers: &HeaderMap) -> bool {
+    headers.get(PEER_HEADER).is_some_and(|name| name == WATCHDOG)
 }
 
 /// The answer to a request, and whether the connection should end with it.
@@ -178,11 +183,15 @@ fn respond(session: Box<Session>, head: ResponseHead) -> (Response<Reply>, bool)
 
 /// The answer when the engine has none.
 pub(super) fn failed() -> Response<Reply> {
-    const TEXT: &str = r#"{"error":{"message":"The gateway failed on this request; its log says why.","type":"server_error","code":"internal"}}"#;
-    let mut response = Response::new(Reply::fixed(TEXT));
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    error(StatusCode::INTERNAL_SERVER_ERROR, "internal", FAILED)
+}
+
+/// An error that no engine made; `text` is its JSON.
+pub(super) fn error(status: StatusCode, code: &'static str, text: &'static str) -> Response<Reply> {
+    let mut response = Response::new(Reply::fixed(text));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert("x-aigw-error", HeaderValue::from_static("internal"));
+    headers.insert("x-aigw-error", HeaderValue::from_static(code));
     response
 }

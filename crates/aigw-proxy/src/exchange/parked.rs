@@ -10,7 +10,7 @@ use std::time::Duration;
 use aigw_engine::Attempt;
 use aigw_runtime::Drive;
 use futures_util::FutureExt;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use rustls::crypto::SecureRandom;
 use tokio::sync::oneshot;
@@ -125,10 +125,7 @@ pub(crate) async fn resume(
     request: Request<Incoming>,
 ) -> Result<Response<Reply>, Infallible> {
     let headers = request.headers();
-    if headers
-        .get(door::PEER_HEADER)
-        .is_some_and(|name| name == door::WATCHDOG)
-    {
+    if door::is_watchdog(headers) {
         return Ok(Response::new(Reply::fixed("")));
     }
     let id = headers.get(EXCHANGE_HEADER);
@@ -156,10 +153,5 @@ pub(crate) async fn resume(
 
 fn unknown() -> Response<Reply> {
     const TEXT: &str = r#"{"error":{"message":"This exchange is over or never was.","type":"server_error","code":"unknown_exchange"}}"#;
-    let mut response = Response::new(Reply::fixed(TEXT));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert("x-aigw-error", HeaderValue::from_static("unknown_exchange"));
-    response
+    door::error(StatusCode::SERVICE_UNAVAILABLE, "unknown_exchange", TEXT)
 }

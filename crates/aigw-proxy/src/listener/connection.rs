@@ -1,14 +1,20 @@
 //! One client connection: TLS, the HTTP version, and its requests until it ends or is told to.
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -24,7 +30,7 @@ const HEAD: Duration = Duration::from_secs(30);
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Largest HTTP/1.1 head, and most that is read or written ahead.
-pub(super) const MAX_BUFFER: usize = 128 * 1024;
+const MAX_BUFFER: usize = 128 * 1024;
 /// Largest decoded HTTP/2 head.
 const MAX_HEADER_LIST: u32 = 64 * 1024;
 /// Bytes that one HTTP/2 request may be ahead of its reader.
@@ -81,16 +87,31 @@ pub(super) async fn serve(
             .serve_connection(io, service);
         until(stop, connection, |connection| connection.graceful_shutdown()).await;
     } else {
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(head)
-            .max_buf_size(MAX_BUFFER)
-            .serve_connection(io, service);
-        until(stop, connection, |connection| connection.graceful_shutdown()).await;
+        serve_http1(io, head, service, stop).await;
     }
 }
 
-pub(super) async fn until<C: Future>(
+/// Serves an HTTP/1.1 connection; each of its heads may take `head`.
+pub(super) async fn serve_http1<I, S, B>(
+    io: TokioIo<I>,
+    head: Option<Duration>,
+    service: S,
+    stop: watch::Receiver<bool>,
+) where
+    I: AsyncRead + AsyncWrite + Unpin,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    B: Body + 'static,
+    B::Error: Error + Send + Sync,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head)
+        .max_buf_size(MAX_BUFFER)
+        .serve_connection(io, service);
+    until(stop, connection, |connection| connection.graceful_shutdown()).await;
+}
+
+async fn until<C: Future>(
     mut stop: watch::Receiver<bool>,
     connection: C,
     end: impl FnOnce(std::pin::Pin<&mut C>),

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
-use super::connection::{MAX_BUFFER, until};
-use super::server::{PAUSE, told};
+use super::connection::serve_http1;
+use super::server::accept_all;
 use crate::exchange::{self, Parking};
 use crate::upstream::Upstreams;
 
@@ -50,24 +49,12 @@ async fn accept(
     upstreams: Arc<Upstreams>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut connections = JoinSet::new();
     let stopped = stop.clone();
-    loop {
-        tokio::select! {
-            accepted = socket.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let (parking, upstreams) = (Arc::clone(&parking), Arc::clone(&upstreams));
-                    connections.spawn(connection(stream, parking, upstreams, stopped.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection for parked exchanges");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-            () = told(&mut stop) => break,
-        }
-    }
+    let serve = |stream| {
+        let (parking, upstreams) = (Arc::clone(&parking), Arc::clone(&upstreams));
+        connection(stream, parking, upstreams, stopped.clone())
+    };
+    let mut connections = accept_all(&socket, serve, "parked exchanges", &mut stop).await;
     drop(socket);
     while connections.join_next().await.is_some() {}
 }
@@ -81,10 +68,5 @@ async fn connection(
     let service =
         service_fn(move |request| exchange::resume(Arc::clone(&parking), Arc::clone(&upstreams), request));
     // The proxy in front closes what it does not need; we would do it just when it sends the next request.
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .max_buf_size(MAX_BUFFER)
-        .serve_connection(TokioIo::new(stream), service);
-    until(stop, connection, |connection| connection.graceful_shutdown()).await;
+    serve_http1(TokioIo::new(stream), None, service, stop).await;
 }

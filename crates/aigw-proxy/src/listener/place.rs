@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use aigw_config::Listener;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use super::server::Accept;
+
 /// Where the listeners of a gateway are.
 #[derive(Clone, Debug)]
 pub enum Place {
@@ -76,15 +78,27 @@ impl Entrance {
             let _ = fs::remove_file(path);
         }
     }
+}
 
-    pub(super) async fn accept(&self) -> io::Result<Arrived> {
+impl Accept for Entrance {
+    type Arrived = Arrived;
+
+    async fn accept(&self) -> io::Result<Arrived> {
         match self {
             Self::Tcp(socket) => socket
                 .accept()
                 .await
                 .map(|(stream, peer)| Arrived::Tcp(stream, peer.ip().to_canonical())),
-            Self::Unix(socket, _) => socket.accept().await.map(|(stream, _)| Arrived::Unix(stream)),
+            Self::Unix(socket, _) => Accept::accept(socket).await.map(Arrived::Unix),
         }
+    }
+}
+
+impl Accept for UnixListener {
+    type Arrived = UnixStream;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        Self::accept(self).await.map(|(stream, _)| stream)
     }
 }
 

@@ -1,5 +1,8 @@
 //! All listeners of a gateway: binds them, accepts, and ends them without cutting what is under way.
 
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +24,7 @@ use crate::upstream::Upstreams;
 /// How often a certificate's files are read again.
 const REFRESH: Duration = Duration::from_secs(5);
 /// Pause after a connection could not be accepted (most often: no file descriptor is left).
-pub(super) const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long a proxy in front may go on with connections of a listener that is gone.
 const LEAVE: Duration = Duration::from_secs(600);
 
@@ -244,37 +247,63 @@ async fn secure(listener: &Listener) -> Result<Tls, ServeError> {
 }
 
 async fn accept(entrance: Arc<Entrance>, tls: Tls, context: Arc<Context>, mut stop: watch::Receiver<bool>) {
-    let mut connections = JoinSet::new();
     let stopped = stop.clone();
-    let mut refresh = tokio::time::interval(REFRESH);
+    let (certificate, config) = tls.unzip();
+    let serve = |arrived| connection::serve(arrived, config.clone(), Arc::clone(&context), stopped.clone());
+    let mut connections = tokio::select! {
+        connections = accept_all(&*entrance, serve, &context.listener, &mut stop) => connections,
+        never = refresh(certificate, &context.listener) => match never {},
+    };
+    drop(entrance);
+    while connections.join_next().await.is_some() {}
+}
+
+/// What connections come from.
+pub(super) trait Accept {
+    /// A connection.
+    type Arrived;
+    /// The next one.
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Arrived>> + Send;
+}
+
+/// Serves every connection in a task of its own, until it is told to stop; those that are left then are handed back.
+pub(super) async fn accept_all<A: Accept, F: Future<Output = ()> + Send + 'static>(
+    entrance: &A,
+    serve: impl Fn(A::Arrived) -> F,
+    listener: &str,
+    stop: &mut watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = entrance.accept() => match accepted {
-                Ok(arrived) => {
-                    let config = tls.as_ref().map(|(_, config)| Arc::clone(config));
-                    connections.spawn(connection::serve(arrived, config, Arc::clone(&context), stopped.clone()));
-                }
+                Ok(arrived) => drop(connections.spawn(serve(arrived))),
                 Err(error) => {
-                    tracing::warn!(listener = %context.listener, %error, "cannot accept a connection");
+                    tracing::warn!(listener, %error, "cannot accept a connection");
                     tokio::time::sleep(PAUSE).await;
                 }
             },
             Some(_) = connections.join_next() => {}
-            _ = refresh.tick(), if tls.is_some() => {
-                if let Some((certificate, _)) = tls.clone() {
-                    let listener = Arc::clone(&context.listener);
-                    tokio::task::spawn_blocking(move || match certificate.refresh() {
-                        Ok(true) => tracing::info!(%listener, "serving a new certificate"),
-                        Ok(false) => {}
-                        Err(error) => tracing::warn!(%listener, %error, "keeping the last good certificate"),
-                    });
-                }
-            }
-            () = told(&mut stop) => break,
+            () = told(stop) => return connections,
         }
     }
-    drop(entrance);
-    while connections.join_next().await.is_some() {}
+}
+
+/// Reads a certificate's files again and again. Never ends.
+async fn refresh(certificate: Option<Arc<Certificate>>, listener: &Arc<str>) -> Infallible {
+    let Some(certificate) = certificate else {
+        return std::future::pending().await;
+    };
+    let mut turn = tokio::time::interval(REFRESH);
+    loop {
+        turn.tick().await;
+        let (certificate, listener) = (Arc::clone(&certificate), Arc::clone(listener));
+        tokio::task::spawn_blocking(move || match certificate.refresh() {
+            Ok(true) => tracing::info!(%listener, "serving a new certificate"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%listener, %error, "keeping the last good certificate"),
+        });
+    }
 }
 
 /// Waits until the server is told to stop (or is gone, which aborts us anyway).
