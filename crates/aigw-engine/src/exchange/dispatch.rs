@@ -175,31 +175,35 @@ impl Exchange {
                     self.phase = Phase::Pausing(candidate);
                     return self.wait(inputs, pause);
                 }
-                Next::Try(candidate, _) => match self.attempt(candidate, inputs, effects) {
+                Next::Try(candidate, _) => match self.attempt(candidate, false, inputs, effects) {
                     Ok(()) => return,
-                    Err(refusal) => {
-                        // What an upstream said tells more than why the next one was not asked.
-                        let heard = self
-                            .record
-                            .as_ref()
-                            .is_some_and(|record| !record.attempts.is_empty());
-                        if !heard || self.last_failure.is_none() {
-                            self.last_failure = Some(refusal);
-                        }
-                        next = match &mut self.plan {
-                            Some(plan) => plan.advance(Setback::NotTried),
-                            None => Next::GiveUp,
-                        };
-                    }
+                    Err(refusal) => next = self.pass_over(refusal),
                 },
             }
         }
     }
 
-    /// Sends an attempt to a candidate. `Err`: nothing was sent.
+    /// What follows when a candidate is not asked.
+    pub(super) fn pass_over(&mut self, refusal: Refusal) -> Next {
+        // What an upstream said tells more than why the next one was not asked.
+        let heard = self
+            .record
+            .as_ref()
+            .is_some_and(|record| !record.attempts.is_empty());
+        if !heard || self.last_failure.is_none() {
+            self.last_failure = Some(refusal);
+        }
+        match &mut self.plan {
+            Some(plan) => plan.advance(Setback::NotTried),
+            None => Next::GiveUp,
+        }
+    }
+
+    /// Sends an attempt to a candidate; see [`Attempt::fresh`](crate::Attempt::fresh). `Err`: nothing was sent.
     pub(super) fn attempt(
         &mut self,
         index: usize,
+        fresh: bool,
         inputs: Inputs<'_>,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
@@ -243,7 +247,7 @@ impl Exchange {
         self.current = Some(Current {
             candidate: index,
             number,
-            fresh: false,
+            fresh,
             started: inputs.now,
             translated: prepared.translated,
             forced_usage: prepared.forced_usage,
@@ -255,6 +259,7 @@ impl Exchange {
         });
         let mut attempt = prepared.attempt;
         attempt.attempt = number;
+        attempt.fresh = fresh;
         self.phase = Phase::Head;
         let stream = self.record.as_ref().is_some_and(|record| record.stream);
         self.wait(

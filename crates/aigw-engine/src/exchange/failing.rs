@@ -65,13 +65,9 @@ impl Exchange {
         if let Some(plan) = &mut self.plan {
             plan.renewed();
         }
-        let before = effects.len();
-        self.follow(Next::Try(candidate, Duration::ZERO), inputs, effects);
-        for effect in effects.iter_mut().skip(before) {
-            if let Effect::Attempt(attempt) = effect {
-                attempt.fresh = true;
-                self.current.iter_mut().for_each(|current| current.fresh = true);
-            }
+        if let Err(refusal) = self.attempt(candidate, true, inputs, effects) {
+            let next = self.pass_over(refusal);
+            self.follow(next, inputs, effects);
         }
     }
 
