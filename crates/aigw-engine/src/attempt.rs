@@ -31,7 +31,7 @@ pub(crate) enum Next {
 }
 
 /// Upstreams that ask for a longer wait than this are left alone.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 const BACKOFF: Duration = Duration::from_millis(50);
 
 /// Ordered candidates and what was used up of them.

@@ -20,6 +20,7 @@ mod reply;
 mod route;
 mod shared;
 
+pub use attempt::PATIENCE;
 pub use effect::{Attempt, AttemptBody, Effect, Effects, ResponseHead};
 pub use event::{Event, Failure, FailureKind, Inputs, RequestHead};
 pub use exchange::Exchange;

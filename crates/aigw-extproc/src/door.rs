@@ -25,7 +25,6 @@ pub struct Door {
 impl Door {
     /// Serves Envoy's configuration at `at`, and, on the path `extproc`, its requests.
     pub async fn open(at: &At, xds: &xds::Server, processor: Option<Processor>) -> io::Result<Self> {
-        let (_, health) = health().await;
         let router = Server::builder()
             .http2_keepalive_interval(Some(PING.0))
             .http2_keepalive_timeout(Some(PING.1))
@@ -35,7 +34,7 @@ impl Door {
             .max_concurrent_streams(u32::MAX)
             .tcp_nodelay(true)
             .add_service(xds.service())
-            .add_service(health)
+            .add_service(health().await)
             .add_optional_service(processor.map(Processor::service));
         let task = match at {
             At::Socket(path) => {

@@ -41,9 +41,16 @@ pub fn listener_cluster(listener: &str) -> String {
 
 /// File name of that socket, short enough for a Unix socket's path whatever the listener's name is.
 pub fn listener_socket(listener: &str) -> String {
-    let digest = Sha256::digest(listener);
-    let short: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("listener-{short}.sock")
+    format!("listener-{}.sock", short(&Sha256::digest(listener), 8))
+}
+
+/// The first bytes of a digest, hexadecimal.
+fn short(digest: &[u8], bytes: usize) -> String {
+    digest
+        .iter()
+        .take(bytes)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Name of the cluster of an endpoint: readable, and equal only for endpoints that are equal in everything.
@@ -60,8 +67,7 @@ pub fn cluster(endpoint: &Endpoint) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    let digest = hash.finalize();
-    let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let short = short(&hash.finalize(), 6);
     format!("aigw/{}:{}/{short}", endpoint.host, endpoint.port)
 }
 

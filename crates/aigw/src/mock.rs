@@ -6,15 +6,11 @@ use aigw_mock::Options;
 use serde_json::json;
 
 use crate::cli::{MockArgs, say};
-use crate::process::{stop_signal, write_ready_file};
+use crate::process::{Failure, runtime, stop_signal, write_ready_file};
 
 /// Serves mock providers until a signal comes.
-pub(crate) fn mock(args: MockArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+pub(crate) fn mock(args: MockArgs) -> Result<ExitCode, Failure> {
+    runtime(2)?.block_on(async {
         let listener = tokio::net::TcpListener::bind(args.listen)
             .await
             .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;

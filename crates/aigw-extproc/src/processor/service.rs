@@ -12,7 +12,6 @@ use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
 };
 use tonic::{Request, Response, Status, Streaming};
 use tonic_health::pb::health_server::{Health, HealthServer};
-use tonic_health::server::HealthReporter;
 
 use super::call::Call;
 use super::stream::Answers;
@@ -99,9 +98,9 @@ impl ExternalProcessor for Processor {
     }
 }
 
-/// `grpc.health.v1`, which says that the processor serves until the reporter is told otherwise.
-pub(crate) async fn health() -> (HealthReporter, HealthServer<impl Health>) {
+/// `grpc.health.v1`, which says that the processor serves.
+pub(crate) async fn health() -> HealthServer<impl Health> {
     let (reporter, service) = tonic_health::server::health_reporter();
     reporter.set_serving::<ExternalProcessorServer<Processor>>().await;
-    (reporter, service)
+    service
 }

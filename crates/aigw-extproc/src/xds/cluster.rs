@@ -28,6 +28,7 @@ use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_optio
 };
 use envoy_types::pb::google::protobuf::UInt64Value;
 
+use super::listener::MAX_HEADERS;
 use super::materials::Materials;
 use super::options::Options;
 use super::typed::{ads, any, duration, extension, number, pipe, seconds, socket};
@@ -44,8 +45,6 @@ const KEEP_LOCAL: Duration = Duration::from_secs(90);
 const CONNECT_LOCAL: Duration = Duration::from_secs(5);
 /// Bytes that an HTTP/2 stream may be ahead of its reader, and all streams of a connection together.
 const WINDOWS: (u32, u32) = (1 << 20, 16 << 20);
-/// Most headers of an answer.
-const MAX_HEADERS: u32 = 256;
 const OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// An upstream's cluster, and its addresses where those come apart.

@@ -31,8 +31,8 @@ use crate::names;
 
 /// Largest head of a request, KiB.
 const MAX_HEAD: u32 = 128;
-/// Most headers of a request, those that are put in on the way among them.
-const MAX_HEADERS: u32 = 256;
+/// Most headers of a request or an answer, those that are put in on the way among them.
+pub(super) const MAX_HEADERS: u32 = 256;
 /// Bytes that one HTTP/2 request may be ahead of its reader, and all of a connection together.
 const WINDOWS: (u32, u32) = (1 << 20, 4 << 20);
 /// Requests at one time on an HTTP/2 connection.

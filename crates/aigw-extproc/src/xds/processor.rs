@@ -48,7 +48,6 @@ pub(super) fn filter(listener: &str) -> ExternalProcessor {
             response_body_mode: BodySendMode::FullDuplexStreamed.into(),
             response_trailer_mode: HeaderSendMode::Send.into(),
         }),
-        allow_mode_override: true,
         // Binds where no body comes. Full duplex has no such limit: a processor that hangs is found by the keepalive of its
         // cluster, a stream that hangs by the processor itself.
         message_timeout: seconds(30),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aigw_config::{Candidate, Endpoint, Millis, Rule, Snapshot, Timeouts};
+use aigw_engine::PATIENCE;
 use envoy_types::pb::envoy::config::route::v3::retry_policy::RetryBackOff;
 use envoy_types::pb::envoy::config::route::v3::route::Action;
 use envoy_types::pb::envoy::config::route::v3::route_action::ClusterSpecifier;
@@ -18,9 +19,6 @@ use crate::names;
 
 /// What Envoy's own timer has over the engine's: the engine should be the one to say what happened.
 const MARGIN: Duration = Duration::from_secs(5);
-
-/// Longest pause of the engine between two attempts.
-const PAUSE: Duration = Duration::from_secs(2);
 
 /// Headers that Envoy makes and that are nobody's business upstream.
 const OWN_HEADERS: &[&str] = &[
@@ -105,8 +103,7 @@ fn reconnect() -> RetryPolicy {
 
 /// The longest silence that any rule allows: its client hears nothing while one attempt after the other is waited for.
 fn idle_timeout(snapshot: &Snapshot) -> Duration {
-    let rules = snapshot.routes.iter().flat_map(|route| &route.rules);
-    rules
+    rules(snapshot)
         .map(silence)
         .chain([snapshot.limits.timeouts.idle.duration()])
         .max()
@@ -125,7 +122,7 @@ fn silence(rule: &Rule) -> Duration {
     let attempt = longest(|timeouts| timeouts.connect)
         .saturating_mul(2)
         .saturating_add(first_byte)
-        .saturating_add(PAUSE);
+        .saturating_add(PATIENCE);
     attempt
         .saturating_mul(rule.retry.attempts.max(1))
         .max(longest(|timeouts| timeouts.idle))
@@ -141,10 +138,10 @@ pub(super) fn connect_timeout(snapshot: &Snapshot, endpoint: &Endpoint) -> Durat
         .duration()
 }
 
+fn rules(snapshot: &Snapshot) -> impl Iterator<Item = &Rule> {
+    snapshot.routes.iter().flat_map(|route| &route.rules)
+}
+
 fn candidates(snapshot: &Snapshot) -> impl Iterator<Item = &Candidate> {
-    snapshot
-        .routes
-        .iter()
-        .flat_map(|route| &route.rules)
-        .flat_map(|rule| &rule.candidates)
+    rules(snapshot).flat_map(|rule| &rule.candidates)
 }

@@ -1,11 +1,10 @@
 //! Certificates as secrets of their own, so that a new one replaces nothing but itself.
 
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
-    CommonTlsContext, DownstreamTlsContext, SdsSecretConfig, Secret, TlsCertificate, TlsParameters, secret,
-    tls_parameters::TlsProtocol,
+    CommonTlsContext, DownstreamTlsContext, SdsSecretConfig, Secret, TlsCertificate, secret,
 };
 
-use super::typed::{ads, inline_bytes, no};
+use super::typed::{ads, inline_bytes, no, tls_versions};
 
 /// Name of the secret of a listener.
 pub(super) fn name(listener: &str) -> String {
@@ -28,11 +27,7 @@ pub(super) fn certificate(listener: &str, chain: &[u8], key: &[u8]) -> Secret {
 pub(super) fn context(listener: &str) -> DownstreamTlsContext {
     DownstreamTlsContext {
         common_tls_context: Some(CommonTlsContext {
-            tls_params: Some(TlsParameters {
-                tls_minimum_protocol_version: TlsProtocol::TlSv12.into(),
-                tls_maximum_protocol_version: TlsProtocol::TlSv13.into(),
-                ..TlsParameters::default()
-            }),
+            tls_params: tls_versions(),
             tls_certificate_sds_secret_configs: vec![SdsSecretConfig {
                 name: name(listener),
                 sds_config: ads(),

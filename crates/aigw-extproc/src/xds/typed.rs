@@ -8,6 +8,9 @@ use envoy_types::pb::envoy::config::core::v3::{
     TransportSocket, TypedExtensionConfig, address, config_source, data_source,
     header_value_option::HeaderAppendAction, socket_address, transport_socket,
 };
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
+    TlsParameters, tls_parameters::TlsProtocol,
+};
 use envoy_types::pb::google::protobuf::{Any, BoolValue, Duration as ProtoDuration, UInt32Value};
 use envoy_types::util::pack_any;
 use prost::Name;
@@ -53,6 +56,15 @@ pub(super) fn transport<T: Name>(name: &str, config: T) -> TransportSocket {
         name: name.to_owned(),
         config_type: Some(transport_socket::ConfigType::TypedConfig(any(config))),
     }
+}
+
+/// TLS 1.2 and above, towards clients and upstreams.
+pub(super) fn tls_versions() -> Option<TlsParameters> {
+    Some(TlsParameters {
+        tls_minimum_protocol_version: TlsProtocol::TlSv12.into(),
+        tls_maximum_protocol_version: TlsProtocol::TlSv13.into(),
+        ..TlsParameters::default()
+    })
 }
 
 /// The source of everything: the stream that all types come over.

@@ -9,14 +9,13 @@ use envoy_types::pb::envoy::config::core::v3::{DataSource, TransportSocket};
 use envoy_types::pb::envoy::extensions::transport_sockets::http_11_proxy::v3::Http11ProxyUpstreamTransport;
 use envoy_types::pb::envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
-    CertificateValidationContext, CommonTlsContext, SubjectAltNameMatcher, TlsParameters, UpstreamTlsContext,
+    CertificateValidationContext, CommonTlsContext, SubjectAltNameMatcher, UpstreamTlsContext,
     common_tls_context::ValidationContextType, subject_alt_name_matcher::SanType,
-    tls_parameters::TlsProtocol,
 };
 use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher};
 
 use super::materials::Materials;
-use super::typed::{file, inline_bytes, socket, transport as named};
+use super::typed::{file, inline_bytes, socket, tls_versions, transport as named};
 
 /// TLS with the endpoint's or the system's authorities, for the endpoint's name and no other.
 pub(super) fn transport(
@@ -45,11 +44,7 @@ pub(super) fn transport(
     };
     let context = UpstreamTlsContext {
         common_tls_context: Some(CommonTlsContext {
-            tls_params: Some(TlsParameters {
-                tls_minimum_protocol_version: TlsProtocol::TlSv12.into(),
-                tls_maximum_protocol_version: TlsProtocol::TlSv13.into(),
-                ..TlsParameters::default()
-            }),
+            tls_params: tls_versions(),
             validation_context_type: Some(ValidationContextType::ValidationContext(validation)),
             ..CommonTlsContext::default()
         }),
