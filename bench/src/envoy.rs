@@ -104,9 +104,7 @@ pub fn start(kind: Kind, setup: &Setup, upstream: SocketAddr) -> Result<Subject,
         Kind::EnvoyAigwExtproc => with_gateway(kind, setup, upstream, "extproc"),
         Kind::EnvoyAigwTcp => {
             let (target, process) = gateway(kind, setup, upstream, |_| ())?;
-            let (address, envoy) = run(kind, setup, alone(target)?)?;
-            let parts = vec![(Part::Envoy, envoy), (Part::Server, process)];
-            Ok(Subject::new(kind, address, parts))
+            standing_before(kind, setup, alone(target)?, process)
         }
         Kind::EnvoyForwardTcp => before(kind, setup, upstream, "forward", false, false),
         Kind::EnvoyForwardTcpH2 => before(kind, setup, upstream, "forward", false, true),
@@ -153,12 +151,7 @@ fn processed(
         upstream: (kind == Kind::EnvoyNoopTwo).then_some(TWO_UPSTREAM),
         ..alone(upstream)?
     };
-    let (address, envoy) = run(kind, setup, bootstrap)?;
-    Ok(Subject::new(
-        kind,
-        address,
-        vec![(Part::Envoy, envoy), (Part::Server, server)],
-    ))
+    standing_before(kind, setup, bootstrap, server)
 }
 
 /// Envoy before a bare proxy.
@@ -189,12 +182,7 @@ fn before(
         http2,
         ..alone(upstream)?
     };
-    let (address, envoy) = run(kind, setup, bootstrap)?;
-    Ok(Subject::new(
-        kind,
-        address,
-        vec![(Part::Envoy, envoy), (Part::Server, server)],
-    ))
+    standing_before(kind, setup, bootstrap, server)
 }
 
 /// The gateway, which starts its own Envoy.
@@ -210,6 +198,18 @@ fn with_gateway(kind: Kind, setup: &Setup, upstream: SocketAddr, path: &str) -> 
     let child = child.ok_or_else(|| failed(kind.name(), "it has started no Envoy".to_owned()))?;
     subject.adopt(Part::Envoy, child);
     Ok(subject)
+}
+
+/// An Envoy before a server that runs already.
+fn standing_before(
+    kind: Kind,
+    setup: &Setup,
+    bootstrap: Bootstrap,
+    server: Process,
+) -> Result<Subject, Failure> {
+    let (address, envoy) = run(kind, setup, bootstrap)?;
+    let parts = vec![(Part::Envoy, envoy), (Part::Server, server)];
+    Ok(Subject::new(kind, address, parts))
 }
 
 fn found<'a>(kind: Kind, setup: &Setup<'a>) -> Result<&'a Envoy, Failure> {

@@ -12,7 +12,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use rig::{Rig, chat, chat_stream, closed, mock, post, read_request, reset, within};
 
@@ -40,6 +40,23 @@ fn two(first: std::net::SocketAddr, second: std::net::SocketAddr) -> String {
          - {{name: second, provider: anthropic, url: 'http://{second}', apiKey: second-key}}\n\
          routes: [{{name: all, rules: [{{backends: [{{name: first}}, {{name: second, priority: 1}}]}}]}}]\n"
     )
+}
+
+/// The beginning of an answer of 100 bytes.
+const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"a\":";
+
+/// An upstream's connection that has its whole request.
+async fn asked(listener: &TcpListener) -> TcpStream {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    read_request(&mut stream).await;
+    stream
+}
+
+/// The same, once it has sent the beginning of an answer.
+async fn asked_and_half_answered(listener: &TcpListener) -> TcpStream {
+    let mut stream = asked(listener).await;
+    stream.write_all(HALF.as_bytes()).await.unwrap();
+    stream
 }
 
 #[tokio::test]
@@ -305,11 +322,7 @@ async fn envoys_own_replies_become_errors_in_the_clients_dialect() {
 async fn a_reset_before_the_answer_is_told() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut rig = rig!(Rig::direct_only(&one("openai", listener.local_addr().unwrap())));
-    let serve = async {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        read_request(&mut stream).await;
-        reset(stream);
-    };
+    let serve = async { reset(asked(&listener).await) };
     let (answer, ()) = within(async { tokio::join!(rig.ask(chat("m", "ping")), serve) }).await;
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{answer:?}");
     assert_eq!(answer.json()["error"]["code"], "upstream_reset");
@@ -320,14 +333,7 @@ async fn a_reset_before_the_answer_is_told() {
 async fn an_answer_that_is_cut_is_recorded_as_cut() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut rig = rig!(Rig::direct_only(&one("openai", listener.local_addr().unwrap())));
-    let serve = async {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        read_request(&mut stream).await;
-        let answer =
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"a\":";
-        stream.write_all(answer.as_bytes()).await.unwrap();
-        stream
-    };
+    let serve = asked_and_half_answered(&listener);
     let client = async {
         let mut answer = rig.send(chat("m", "ping")).await;
         let piece = answer.body_mut().frame().await.unwrap().unwrap();
@@ -349,8 +355,7 @@ async fn a_client_that_goes_away_leaves_one_record_on_either_way() {
     for request in [chat("m", "ping"), chat_stream("m", "ping")] {
         let mut connection = rig.connect().await;
         let asking = tokio::spawn(async move { connection.send_request(request).await });
-        let (mut stream, _) = within(listener.accept()).await.unwrap();
-        within(read_request(&mut stream)).await;
+        let _stream = within(asked(&listener)).await;
         asking.abort();
         let record = rig.record().await;
         assert_eq!(record.outcome, Outcome::ClientGone);
@@ -378,11 +383,7 @@ async fn a_silent_upstream_is_given_up_at_the_engines_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let yaml = one("openai", listener.local_addr().unwrap()) + "limits: {timeouts: {firstByte: 200ms}}\n";
     let mut rig = rig!(Rig::direct_only(&yaml));
-    let serve = async {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        read_request(&mut stream).await;
-        stream
-    };
+    let serve = asked(&listener);
     let (answer, _stream) = within(async { tokio::join!(rig.ask(chat("m", "ping")), serve) }).await;
     assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT, "{answer:?}");
     assert_eq!(answer.json()["error"]["code"], "upstream_timeout");
@@ -394,14 +395,7 @@ async fn an_answer_that_falls_silent_is_broken_off() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let yaml = one("openai", listener.local_addr().unwrap()) + "limits: {timeouts: {idle: 200ms}}\n";
     let mut rig = rig!(Rig::direct_only(&yaml));
-    let serve = async {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        read_request(&mut stream).await;
-        let answer =
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"a\":";
-        stream.write_all(answer.as_bytes()).await.unwrap();
-        stream
-    };
+    let serve = asked_and_half_answered(&listener);
     let (answer, _stream) = within(async { tokio::join!(rig.ask(chat("m", "ping")), serve) }).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     assert!(answer.body.is_err(), "{answer:?}");

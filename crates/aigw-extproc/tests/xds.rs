@@ -116,11 +116,7 @@ async fn a_server_that_starts_again_finds_everything_as_it_was() {
     let target = at(upstream::tcp("target").await);
     let cluster = names::cluster(&target);
     let headers = [("x-test-cluster", cluster.as_str())];
-    bench.start_envoy();
-    let setup = Setup::new("v1")
-        .listener("main", address)
-        .endpoint(target.clone());
-    bench.publish(&setup).await.unwrap();
+    let setup = bench.serve(address, &target).await;
     assert_eq!(client::post(address, "/", &headers, "").await.status, 200);
     bench.restart_server().await;
     let began = std::time::Instant::now();
@@ -227,11 +223,7 @@ async fn the_processor_names_the_cluster_and_nobody_else() {
     };
     let address = free();
     let target = at(upstream::tcp("target").await);
-    bench.start_envoy();
-    let setup = Setup::new("v1")
-        .listener("main", address)
-        .endpoint(target.clone());
-    bench.publish(&setup).await.unwrap();
+    bench.serve(address, &target).await;
     let cluster = names::cluster(&target);
     let answer = client::post(address, "/v1/x", &[("x-test-cluster", &cluster)], "hello").await;
     assert_eq!(answer.status, 200, "{answer:?}");

@@ -14,7 +14,7 @@ use aigw_extproc::names;
 use aigw_extproc::xds::DataPath;
 
 use support::relay::Mode;
-use support::snapshot::{Setup, at};
+use support::snapshot::at;
 use support::{Bench, client, free, upstream};
 
 #[tokio::test]
@@ -26,11 +26,7 @@ async fn a_processor_that_is_gone_or_hangs_is_a_503_with_a_reason() {
     let target = at(upstream::tcp("target").await);
     let cluster = names::cluster(&target);
     let headers = [("x-test-cluster", cluster.as_str())];
-    bench.start_envoy();
-    let setup = Setup::new("v1")
-        .listener("main", address)
-        .endpoint(target.clone());
-    bench.publish(&setup).await.unwrap();
+    bench.serve(address, &target).await;
     assert_eq!(client::post(address, "/", &headers, "hello").await.status, 200);
     for mode in [Mode::Gone, Mode::Frozen] {
         bench.relay.mode.send_replace(mode);
@@ -65,11 +61,7 @@ async fn bodies_of_32_mib_pass() {
         let address = free();
         let target = at(upstream::tcp("target").await);
         upstream::unix("target", &bench.places().listener("main"));
-        bench.start_envoy();
-        let setup = Setup::new("v1")
-            .listener("main", address)
-            .endpoint(target.clone());
-        bench.publish(&setup).await.unwrap();
+        bench.serve(address, &target).await;
         let body = "x".repeat(32 << 20);
         let cluster = names::cluster(&target);
         let answer = client::post(address, "/edited", &[("x-test-cluster", &cluster)], &body).await;
@@ -88,11 +80,7 @@ async fn lines_for_requests_and_attempts_are_json() {
     let address = free();
     // Nobody listens there.
     let nobody = at(free());
-    bench.start_envoy();
-    let setup = Setup::new("v1")
-        .listener("main", address)
-        .endpoint(nobody.clone());
-    bench.publish(&setup).await.unwrap();
+    bench.serve(address, &nobody).await;
     let cluster = names::cluster(&nobody);
     let answer = client::post(
         address,

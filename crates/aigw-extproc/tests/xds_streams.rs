@@ -71,9 +71,7 @@ async fn an_answer_outlives_its_cluster() {
     bench.start_envoy();
     let base = |version| Setup::new(version).listener("main", address);
     bench.publish(&base("v1").endpoint(target.clone())).await.unwrap();
-    bench
-        .until("it listens", |_| std::net::TcpStream::connect(address).is_ok())
-        .await;
+    bench.listens(address).await;
     let mut stream = open(address, &names::cluster(&target)).await;
     stream.write_all(b"hello").await.unwrap();
     until(&mut stream, "one").await;
@@ -95,14 +93,8 @@ async fn an_answer_outlives_its_listener() {
     let address = free();
     let (upstream, go) = paused().await;
     let target = at(upstream);
-    bench.start_envoy();
-    let setup = Setup::new("v1")
-        .listener("main", address)
-        .endpoint(target.clone());
-    bench.publish(&setup).await.unwrap();
-    bench
-        .until("it listens", |_| std::net::TcpStream::connect(address).is_ok())
-        .await;
+    bench.serve(address, &target).await;
+    bench.listens(address).await;
     let mut stream = open(address, &names::cluster(&target)).await;
     stream.write_all(b"hello").await.unwrap();
     until(&mut stream, "one").await;

@@ -44,9 +44,7 @@ async fn a_certificate_is_replaced_under_open_connections() {
     upstream::unix("native", &bench.places().listener("main"));
     bench.start_envoy();
     bench.publish(&setup).await.unwrap();
-    bench
-        .until("it listens", |_| std::net::TcpStream::connect(address).is_ok())
-        .await;
+    bench.listens(address).await;
 
     let http2 = tls::connect(address, "gateway.test", &first, &["h2", "http/1.1"]).await;
     assert_eq!(http2.unwrap().get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
@@ -186,11 +184,7 @@ async fn a_forward_proxy_is_asked_for_a_tunnel() {
         server_name: Some("api.test".to_owned()),
         ..endpoint(true, "192.0.2.7", 443)
     };
-    bench.start_envoy();
-    let setup = Setup::new("v1")
-        .listener("main", address)
-        .endpoint(target.clone());
-    bench.publish(&setup).await.unwrap();
+    bench.serve(address, &target).await;
     let cluster = names::cluster(&target);
     let answer = client::post(address, "/", &[("x-test-cluster", &cluster)], "hello").await;
     assert!(

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use aigw_config::Endpoint;
 use aigw_extproc::xds::{DataPath, Materials, Options, Server, ServerOptions, resources};
 use aigw_extproc::{BootstrapOptions, Places, bootstrap, find_envoy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -131,6 +132,22 @@ impl Bench {
         command.arg("-c").arg(self.bootstrap());
         command.args(["--disable-hot-restart", "--concurrency", "2", "-l", "warn"]);
         command
+    }
+
+    /// Starts Envoy and serves one listener and one upstream.
+    pub async fn serve(&mut self, address: SocketAddr, target: &Endpoint) -> Setup {
+        self.start_envoy();
+        let setup = Setup::new("v1")
+            .listener("main", address)
+            .endpoint(target.clone());
+        self.publish(&setup).await.unwrap();
+        setup
+    }
+
+    /// Waits until somebody listens there.
+    pub async fn listens(&self, address: SocketAddr) {
+        self.until("it listens", |_| std::net::TcpStream::connect(address).is_ok())
+            .await;
     }
 
     pub fn start_envoy(&mut self) {
