@@ -10,14 +10,15 @@ const PURE: [&str; 6] = [
     "aigw-api",
     "aigw-plan",
 ];
-const FORBIDDEN: [&str; 14] = [
+const FORBIDDEN: [&str; 15] = [
     "tokio",
     "hyper",
     "hyper-util",
     "axum",
     "tonic",
     "reqwest",
-    "kube",
+    "kube-client",
+    "kube-runtime",
     "mio",
     "rustls",
     "rand",
@@ -72,6 +73,7 @@ fn arrows_point_down() {
         "aigw-plan",
         "aigw-runtime",
         "aigw-proxy",
+        "aigw-controller",
     ];
     for (index, package) in order.iter().enumerate() {
         let path = format!("{}/../{package}/Cargo.toml", env!("CARGO_MANIFEST_DIR"));
