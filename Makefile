@@ -24,7 +24,7 @@ test: unit e2e ## run every test
 
 unit: ## run the Rust tests
 	@scripts/need.sh rust
-	@ENVOY_BIN="$$(scripts/envoy.sh)" cargo test --workspace --locked
+	@ENVOY_BIN="$$(scripts/envoy.sh)" KUBEBUILDER_ASSETS="$$(scripts/kubernetes.sh)" cargo test --workspace --locked
 
 # What carries the gateway's traffic in the end-to-end tests.
 HOSTS ?= native envoy envoy-local

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: scripts/need.sh rust|cxx|python|node|curl …   installs what is missing, or says what to install
+# usage: scripts/need.sh rust|cxx|python|node|curl|go …   installs what is missing, or says what to install
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -49,6 +49,12 @@ need_python() {
 
 need_curl() {
     command -v curl >/dev/null || apt curl
+}
+
+# Any Go that can fetch a newer one.
+need_go() {
+    command -v cc >/dev/null || apt gcc libc6-dev
+    command -v go >/dev/null || apt golang-go ca-certificates
 }
 
 need_node() {
