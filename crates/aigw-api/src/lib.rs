@@ -9,11 +9,14 @@ mod aiservicebackend;
 mod backend;
 mod backendsecuritypolicy;
 mod backendtlspolicy;
+pub mod condition;
 mod gateway;
+mod gatewayclass;
 mod gatewayconfig;
 mod meta;
 mod referencegrant;
 mod secret;
+mod service;
 mod trafficpolicy;
 
 pub use aigatewayroute::{
@@ -36,10 +39,15 @@ pub use backendtlspolicy::{
 pub use gateway::{
     AllowedRoutes, Gateway, GatewayListener, GatewaySpec, ListenerTLS, ParentReference, RouteNamespaces,
 };
+pub use gatewayclass::{GatewayClass, GatewayClassSpec, ParametersReference};
 pub use gatewayconfig::{GATEWAY_CONFIG_ANNOTATION, GatewayConfig, GatewayConfigSpec};
-pub use meta::{Metadata, Resource, SecretObjectReference, TargetReference};
+pub use meta::{Metadata, OwnerReference, Resource, SecretObjectReference, TargetReference};
 pub use referencegrant::{GrantFrom, GrantTo, ReferenceGrant, ReferenceGrantSpec};
 pub use secret::{ConfigMap, Secret};
+pub use service::{
+    EndpointSlice, LoadBalancerIngress, LoadBalancerStatus, Namespace, Opaque, SERVICE_NAME_LABEL, Service,
+    ServicePort, ServiceSpec, ServiceStatus, SliceConditions, SliceEndpoint, SlicePort,
+};
 pub use trafficpolicy::{
     BackendTrafficPolicy, BackendTrafficPolicySpec, ClientConnection, ClientTrafficPolicy,
     ClientTrafficPolicySpec, HttpTimeouts, PolicyTimeouts, RetryOn, RetryPolicy, SecurityPolicy,
