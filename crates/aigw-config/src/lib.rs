@@ -13,6 +13,7 @@ mod pattern;
 mod quantity;
 mod schema;
 mod secret;
+pub mod shard;
 mod snapshot;
 
 pub use compile::{Capabilities, compile, forbidden_body_member, forbidden_header, nearest};
