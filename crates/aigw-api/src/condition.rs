@@ -38,6 +38,8 @@ pub mod reason {
     pub const NOT_SUPPORTED_YET: &str = "NotSupportedYet";
     /// Fields of the object have no effect.
     pub const UNSUPPORTED_FIELD: &str = "UnsupportedField";
+    /// It works, though perhaps not as meant.
+    pub const DOUBTFUL: &str = "Doubtful";
     /// Two objects say different things of one; neither is followed.
     pub const CONFLICTED: &str = "Conflicted";
     /// `provider` names none that is known.

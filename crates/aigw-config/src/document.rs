@@ -1,6 +1,8 @@
 //! The snapshot document: the native configuration form, with defaults. Field names are camelCase; unknown fields are kept
 //! out by the loader, which reports them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Origin;
@@ -33,6 +35,10 @@ pub struct Document {
     pub costs: Vec<CostSpec>,
     /// Sizes, timeouts and concurrency.
     pub limits: LimitsSpec,
+    /// Addresses (`ip:port`) behind `host:port` of backends' URLs, in place of asking for the name. They come and go with
+    /// pods, so they are no part of the version.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub endpoints: BTreeMap<String, Vec<String>>,
 }
 
 /// A number that is worked out from what a request used, for metadata and the access log.

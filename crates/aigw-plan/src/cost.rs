@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use aigw_api::condition::reason;
 use aigw_api::{AIGatewayRoute, GATEWAY_CONFIG_ANNOTATION, GatewayConfig};
-use aigw_config::{CostSpec, Diagnostics, check_cost};
+use aigw_config::{CostSpec, check_cost};
 
-use crate::index::{Index, Key, Placed, label};
+use crate::finding::{Cause, Findings};
+use crate::index::{Index, Key, Placed};
 
 /// The route's own costs; of several under one key the last one counts, as in the API.
-pub(crate) fn of_route(placed: &Placed<AIGatewayRoute>, findings: &mut Diagnostics) -> Vec<CostSpec> {
+pub(crate) fn of_route(placed: &Placed<'_, AIGatewayRoute>, findings: &mut Findings) -> Vec<CostSpec> {
     let mut out: Vec<CostSpec> = Vec::new();
     for (index, one) in placed.object.spec.llm_request_costs.iter().enumerate() {
         let one = CostSpec {
@@ -26,12 +28,7 @@ pub(crate) fn of_route(placed: &Placed<AIGatewayRoute>, findings: &mut Diagnosti
                     one.metadata_key
                 );
                 let field = format!("spec.llmRequestCosts[{index}].metadataKey");
-                findings.warn(
-                    &placed.origin,
-                    label("AIGatewayRoute", &placed.key),
-                    field,
-                    message,
-                );
+                findings.warn(placed.subject(), Cause::NO_EFFECT, field, message);
                 *earlier = one;
             }
         }
@@ -40,7 +37,7 @@ pub(crate) fn of_route(placed: &Placed<AIGatewayRoute>, findings: &mut Diagnosti
 }
 
 /// The costs that each Gateway gives to its routes. Bad ones are noted and left out.
-pub(crate) fn of_gateways(index: &Index, findings: &mut Diagnostics) -> BTreeMap<Key, Vec<CostSpec>> {
+pub(crate) fn of_gateways(index: &Index<'_>, findings: &mut Findings) -> BTreeMap<Key, Vec<CostSpec>> {
     let configs: BTreeMap<&Key, Vec<CostSpec>> = index
         .gateway_configs
         .values()
@@ -60,19 +57,19 @@ pub(crate) fn of_gateways(index: &Index, findings: &mut Diagnostics) -> BTreeMap
             None => {
                 let field = format!("metadata.annotations.{GATEWAY_CONFIG_ANNOTATION}");
                 let message = format!("no GatewayConfig is named \"{key}\"");
-                findings.warn(&gateway.origin, label("Gateway", &gateway.key), field, message);
+                let cause = Cause::refs(reason::CONFIG_NOT_FOUND);
+                findings.warn(gateway.subject(), cause, field, message);
             }
         }
     }
     out
 }
 
-fn of_config(placed: &Placed<GatewayConfig>, findings: &mut Diagnostics) -> Vec<CostSpec> {
-    let object = label("GatewayConfig", &placed.key);
+fn of_config(placed: &Placed<'_, GatewayConfig>, findings: &mut Findings) -> Vec<CostSpec> {
     let spec = &placed.object.spec;
     if spec.forward_proxy.is_some() {
         let message = "is not supported yet and has no effect; HTTPS_PROXY in the environment is obeyed";
-        findings.warn(&placed.origin, object.as_str(), "spec.forwardProxy", message);
+        findings.warn(placed.subject(), Cause::NO_EFFECT, "spec.forwardProxy", message);
     }
     let mut out: Vec<CostSpec> = Vec::new();
     for (index, one) in spec.global_llm_request_costs.iter().enumerate() {
@@ -92,27 +89,24 @@ fn of_config(placed: &Placed<GatewayConfig>, findings: &mut Diagnostics) -> Vec<
             }),
             Err((name, message)) => {
                 let field = format!("spec.globalLLMRequestCosts[{index}].{name}");
-                findings.error(
-                    &placed.origin,
-                    object.as_str(),
-                    field,
-                    format!("{message}; the cost is left out"),
-                );
+                let message = format!("{message}; the cost is left out");
+                findings.error(placed.subject(), Cause::INVALID, field, message);
             }
         }
     }
     out
 }
 
-/// Adds what the route's Gateways give to it, under keys that it has no cost of its own for.
-pub(crate) fn inherit(
-    placed: &Placed<AIGatewayRoute>,
+/// Adds what Gateways give to a route, under keys that it has no cost of its own for.
+pub(crate) fn inherit<'k>(
+    gateways: impl IntoIterator<Item = &'k Key>,
     of_gateways: &BTreeMap<Key, Vec<CostSpec>>,
     own: &mut Vec<CostSpec>,
 ) {
-    let parents = placed.object.spec.parent_refs.iter();
-    let gateways = parents.map(|parent| placed.key.beside(parent.namespace.as_deref(), &parent.name));
-    for cost in gateways.filter_map(|gateway| of_gateways.get(&gateway)).flatten() {
+    let of_gateways = gateways
+        .into_iter()
+        .filter_map(|gateway| of_gateways.get(gateway));
+    for cost in of_gateways.flatten() {
         if own
             .iter()
             .all(|earlier| earlier.metadata_key != cost.metadata_key)

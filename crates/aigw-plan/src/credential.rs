@@ -1,6 +1,7 @@
 //! Keys out of Secrets.
 
 use aigw_api::Secret;
+use aigw_api::condition::reason;
 use aigw_config::Secret as Bytes;
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -16,11 +17,18 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Where the key of `apiKey`-like blocks is in a Secret.
 pub(crate) const API_KEY: &str = "apiKey";
 
-/// Why there is no key. `missing`: the object or its entry is not in the input.
+/// Why there is no key.
 #[derive(Debug)]
 pub(crate) struct NoKey {
     pub(crate) message: String,
-    pub(crate) missing: bool,
+    pub(crate) reason: &'static str,
+}
+
+impl NoKey {
+    /// The object or its entry is not in the input.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.reason != reason::SECRET_INVALID
+    }
 }
 
 /// The id under which a Secret's entry travels.
@@ -29,28 +37,25 @@ pub(crate) fn id(secret: &Key, entry: &str) -> String {
 }
 
 /// The text of a Secret's entry.
-pub(crate) fn find(index: &Index, secret: &Key, entry: &str) -> Result<Bytes, NoKey> {
-    let absent = |message: String| NoKey {
-        message,
-        missing: true,
-    };
-    let placed = index
-        .secrets
-        .get(secret)
-        .ok_or_else(|| absent(format!("no Secret is named \"{secret}\"")))?;
-    let text = text(&placed.object, entry)
-        .ok_or_else(|| absent(format!("Secret \"{secret}\" has no entry `{entry}`")))?
-        .map_err(|reason| NoKey {
-            message: format!("Secret \"{secret}\": data.{entry} {reason}"),
-            missing: false,
-        })?;
-    if text.is_empty() {
-        return Err(NoKey {
-            message: format!("Secret \"{secret}\": the entry `{entry}` is empty"),
-            missing: false,
-        });
+pub(crate) fn find(index: &Index<'_>, secret: &Key, entry: &str) -> Result<Bytes, NoKey> {
+    let no = |reason: &'static str, message: String| NoKey { message, reason };
+    let placed = index.secrets.get(secret).ok_or_else(|| {
+        no(
+            reason::SECRET_NOT_FOUND,
+            format!("no Secret is named \"{secret}\""),
+        )
+    })?;
+    let invalid = |what: String| no(reason::SECRET_INVALID, format!("Secret \"{secret}\": {what}"));
+    let text = text(placed.object, entry)
+        .ok_or_else(|| {
+            let message = format!("Secret \"{secret}\" has no entry `{entry}`");
+            no(reason::KEY_NOT_FOUND, message)
+        })?
+        .map_err(|why| invalid(format!("data.{entry} {why}")))?;
+    match text.is_empty() {
+        true => Err(invalid(format!("the entry `{entry}` is empty"))),
+        false => Ok(text),
     }
-    Ok(text)
 }
 
 /// `stringData` wins over `data`, as the API server has it.

@@ -1,24 +1,30 @@
-//! All objects by kind, namespace and name, and the findings about them.
+//! All objects by kind, namespace and name, and who targets whom.
 
 use std::collections::{BTreeMap, HashMap};
 
 use aigw_api::{
     AIGatewayRoute, AIServiceBackend, Backend, BackendSecurityPolicy, BackendTLSPolicy, BackendTrafficPolicy,
-    ClientTrafficPolicy, ConfigMap, Gateway, GatewayConfig, Metadata, ReferenceGrant, Secret, SecurityPolicy,
+    ClientTrafficPolicy, ConfigMap, EndpointSlice, Gateway, GatewayClass, GatewayConfig, Metadata, Namespace,
+    Opaque, ReferenceGrant, Secret, SecurityPolicy, Service,
 };
-use aigw_config::{Diagnostics, Origin};
+use aigw_config::Origin;
 
+use crate::finding::{Cause, Findings, Subject};
 use crate::object::{Kind, Object, Unreadable};
+use crate::target::Targets;
 
-/// Namespace and name; shown as `namespace/name`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Key {
-    pub(crate) namespace: String,
-    pub(crate) name: String,
+/// Namespace and name; shown as `namespace/name`. Objects without a namespace have an empty one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
 }
 
 impl Key {
-    pub(crate) fn new(namespace: &str, name: &str) -> Self {
+    /// The key with this namespace and name.
+    pub fn new(namespace: &str, name: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
@@ -46,97 +52,137 @@ impl std::fmt::Display for Key {
 
 /// An object with its place.
 #[derive(Debug)]
-pub(crate) struct Placed<T> {
+pub(crate) struct Placed<'a, T> {
+    pub(crate) kind: &'static str,
     pub(crate) key: Key,
     pub(crate) origin: Origin,
-    pub(crate) object: T,
+    pub(crate) object: &'a T,
+    /// Fields that were written and that nobody reads.
+    pub(crate) unread: &'a [String],
+}
+
+impl<T> Placed<'_, T> {
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject {
+            kind: self.kind,
+            key: &self.key,
+            origin: &self.origin,
+        }
+    }
 }
 
 /// Objects of one kind.
-pub(crate) type Table<T> = BTreeMap<Key, Placed<T>>;
+pub(crate) type Table<'a, T> = BTreeMap<Key, Placed<'a, T>>;
 
 /// All objects.
 #[derive(Debug, Default)]
-pub(crate) struct Index {
-    pub(crate) routes: Table<AIGatewayRoute>,
-    pub(crate) service_backends: Table<AIServiceBackend>,
-    pub(crate) security: Table<BackendSecurityPolicy>,
-    pub(crate) gateway_configs: Table<GatewayConfig>,
-    pub(crate) backends: Table<Backend>,
-    pub(crate) tls: Table<BackendTLSPolicy>,
-    pub(crate) gateways: Table<Gateway>,
-    pub(crate) grants: Table<ReferenceGrant>,
-    pub(crate) traffic: Table<BackendTrafficPolicy>,
-    pub(crate) clients: Table<ClientTrafficPolicy>,
-    pub(crate) access: Table<SecurityPolicy>,
-    pub(crate) secrets: Table<Secret>,
-    pub(crate) config_maps: Table<ConfigMap>,
-    pub(crate) unreadable: Vec<Placed<Unreadable>>,
+pub(crate) struct Index<'a> {
+    pub(crate) routes: Table<'a, AIGatewayRoute>,
+    pub(crate) service_backends: Table<'a, AIServiceBackend>,
+    pub(crate) security: Table<'a, BackendSecurityPolicy>,
+    pub(crate) gateway_configs: Table<'a, GatewayConfig>,
+    pub(crate) backends: Table<'a, Backend>,
+    pub(crate) tls: Table<'a, BackendTLSPolicy>,
+    pub(crate) gateways: Table<'a, Gateway>,
+    pub(crate) grants: Table<'a, ReferenceGrant>,
+    pub(crate) traffic: Table<'a, BackendTrafficPolicy>,
+    pub(crate) clients: Table<'a, ClientTrafficPolicy>,
+    pub(crate) access: Table<'a, SecurityPolicy>,
+    pub(crate) secrets: Table<'a, Secret>,
+    pub(crate) config_maps: Table<'a, ConfigMap>,
+    pub(crate) classes: Table<'a, GatewayClass>,
+    pub(crate) namespaces: Table<'a, Namespace>,
+    pub(crate) services: Table<'a, Service>,
+    pub(crate) slices: Table<'a, EndpointSlice>,
+    pub(crate) proxies: Table<'a, Opaque>,
+    pub(crate) quotas: Table<'a, Opaque>,
+    pub(crate) mcp_routes: Table<'a, Opaque>,
+    pub(crate) unreadable: Vec<Placed<'a, Unreadable>>,
+    pub(crate) targets: Targets,
 }
 
-impl Index {
+impl<'a> Index<'a> {
     /// Sorts the objects in. Of two with the same kind, namespace and name the first counts.
-    pub(crate) fn new(objects: Vec<Object>, findings: &mut Diagnostics) -> Self {
+    pub(crate) fn new(
+        objects: impl IntoIterator<Item = (&'a Object, Origin)>,
+        findings: &mut Findings,
+    ) -> Self {
         let mut index = Self::default();
         let mut seen: HashMap<(&'static str, Key), Origin> = HashMap::new();
-        for Object { kind, origin } in objects {
-            let key = Key::of(kind.metadata());
-            let label = label(kind.name(), &key);
+        for (object, origin) in objects {
+            let kind = object.kind.name();
+            let key = match object.kind.is_namespaced() {
+                true => Key::of(object.kind.metadata()),
+                false => Key::new("", &object.kind.metadata().name),
+            };
+            let subject = Subject {
+                kind,
+                key: &key,
+                origin: &origin,
+            };
             if key.name.is_empty() {
-                findings.error(
-                    &origin,
-                    kind.name(),
-                    "metadata.name",
-                    "a name is needed; the object is left out",
-                );
+                let message = "a name is needed; the object is left out";
+                findings.error(subject, Cause::INVALID, "metadata.name", message);
                 continue;
             }
-            if let Some(first) = seen.get(&(kind.name(), key.clone())) {
+            if let Some(first) = seen.get(&(kind, key.clone())) {
                 let message = format!("is written twice, first at {first}; this one is left out");
-                findings.error(&origin, label, "", message);
+                findings.error(subject, Cause::INVALID, "", message);
                 continue;
             }
-            seen.insert((kind.name(), key.clone()), origin.clone());
-            index.insert(kind, key, origin);
+            if let Kind::Unreadable(Unreadable {
+                message: Some(why), ..
+            }) = &object.kind
+            {
+                findings.error(
+                    subject,
+                    Cause::INVALID,
+                    "",
+                    format!("{why}; the object is left out"),
+                );
+            }
+            seen.insert((kind, key.clone()), origin.clone());
+            index.insert(object, key, origin);
         }
+        index.targets = Targets::of(&index);
         index
     }
 
-    fn insert(&mut self, kind: Kind, key: Key, origin: Origin) {
-        fn put<T>(table: &mut Table<T>, object: T, key: Key, origin: Origin) {
-            let placed = Placed {
-                key: key.clone(),
-                origin,
-                object,
-            };
-            table.insert(key, placed);
-        }
-        match kind {
-            Kind::AIGatewayRoute(one) => put(&mut self.routes, one, key, origin),
-            Kind::AIServiceBackend(one) => put(&mut self.service_backends, one, key, origin),
-            Kind::BackendSecurityPolicy(one) => put(&mut self.security, one, key, origin),
-            Kind::GatewayConfig(one) => put(&mut self.gateway_configs, one, key, origin),
-            Kind::Backend(one) => put(&mut self.backends, one, key, origin),
-            Kind::BackendTLSPolicy(one) => put(&mut self.tls, one, key, origin),
-            Kind::Gateway(one) => put(&mut self.gateways, one, key, origin),
-            Kind::ReferenceGrant(one) => put(&mut self.grants, one, key, origin),
-            Kind::BackendTrafficPolicy(one) => put(&mut self.traffic, one, key, origin),
-            Kind::ClientTrafficPolicy(one) => put(&mut self.clients, one, key, origin),
-            Kind::SecurityPolicy(one) => put(&mut self.access, one, key, origin),
-            Kind::Secret(one) => put(&mut self.secrets, one, key, origin),
-            Kind::ConfigMap(one) => put(&mut self.config_maps, one, key, origin),
-            Kind::Unreadable(object) => self.unreadable.push(Placed { key, origin, object }),
+    fn insert(&mut self, object: &'a Object, key: Key, origin: Origin) {
+        let place = Place {
+            kind: object.kind.name(),
+            key,
+            origin,
+            unread: &object.unread,
+        };
+        match &object.kind {
+            Kind::AIGatewayRoute(one) => place.put(&mut self.routes, one),
+            Kind::AIServiceBackend(one) => place.put(&mut self.service_backends, one),
+            Kind::BackendSecurityPolicy(one) => place.put(&mut self.security, one),
+            Kind::GatewayConfig(one) => place.put(&mut self.gateway_configs, one),
+            Kind::Backend(one) => place.put(&mut self.backends, one),
+            Kind::BackendTLSPolicy(one) => place.put(&mut self.tls, one),
+            Kind::Gateway(one) => place.put(&mut self.gateways, one),
+            Kind::ReferenceGrant(one) => place.put(&mut self.grants, one),
+            Kind::BackendTrafficPolicy(one) => place.put(&mut self.traffic, one),
+            Kind::ClientTrafficPolicy(one) => place.put(&mut self.clients, one),
+            Kind::SecurityPolicy(one) => place.put(&mut self.access, one),
+            Kind::Secret(one) => place.put(&mut self.secrets, one),
+            Kind::ConfigMap(one) => place.put(&mut self.config_maps, one),
+            Kind::GatewayClass(one) => place.put(&mut self.classes, one),
+            Kind::Namespace(one) => place.put(&mut self.namespaces, one),
+            Kind::Service(one) => place.put(&mut self.services, one),
+            Kind::EndpointSlice(one) => place.put(&mut self.slices, one),
+            Kind::EnvoyProxy(one) => place.put(&mut self.proxies, one),
+            Kind::QuotaPolicy(one) => place.put(&mut self.quotas, one),
+            Kind::MCPRoute(one) => place.put(&mut self.mcp_routes, one),
+            Kind::Unreadable(one) => self.unreadable.push(place.with(one)),
         }
     }
 
     /// The policy of this kind that targets `target` and could not be read, if there is one.
-    pub(crate) fn unreadable(&self, kind: &str, target: &Key) -> Option<&Key> {
-        let hit = self.unreadable.iter().find(|policy| {
-            policy.object.kind == kind
-                && policy.key.namespace == target.namespace
-                && policy.object.targets.contains(&target.name)
-        });
-        hit.map(|policy| &policy.key)
+    pub(crate) fn unreadable(&self, kind: &'static str, target: &Key) -> Option<&Key> {
+        self.targets.unreadable.get(&(kind, target.clone()))
     }
 
     /// Whether an object of group and kind in `from`'s namespace may refer to the object `to`. Within one namespace it may;
@@ -144,22 +190,47 @@ impl Index {
     pub(crate) fn may_refer(&self, from: (&str, &str, &Key), to: (&str, &str, &Key)) -> bool {
         let (from_group, from_kind, from_key) = from;
         let (to_group, to_kind, to_key) = to;
-        from_key.namespace == to_key.namespace
-            || self.grants.values().any(|grant| {
-                let spec = &grant.object.spec;
-                grant.key.namespace == to_key.namespace
-                    && spec.from.iter().any(|one| {
-                        one.group == from_group
-                            && one.kind == from_kind
-                            && one.namespace == from_key.namespace
-                    })
-                    && spec.to.iter().any(|one| {
-                        let named = one.name.as_deref().filter(|name| !name.is_empty());
-                        one.group == to_group
-                            && one.kind == to_kind
-                            && named.is_none_or(|name| name == to_key.name)
-                    })
+        if from_key.namespace == to_key.namespace {
+            return true;
+        }
+        let beside = self.targets.grants.get(&to_key.namespace);
+        let mut grants = beside
+            .into_iter()
+            .flatten()
+            .filter_map(|key| self.grants.get(key));
+        grants.any(|grant| {
+            let spec = &grant.object.spec;
+            spec.from.iter().any(|one| {
+                one.group == from_group && one.kind == from_kind && one.namespace == from_key.namespace
+            }) && spec.to.iter().any(|one| {
+                let named = one.name.as_deref().filter(|name| !name.is_empty());
+                one.group == to_group && one.kind == to_kind && named.is_none_or(|name| name == to_key.name)
             })
+        })
+    }
+}
+
+/// All of a [`Placed`] but the object.
+struct Place<'a> {
+    kind: &'static str,
+    key: Key,
+    origin: Origin,
+    unread: &'a [String],
+}
+
+impl<'a> Place<'a> {
+    fn with<T>(self, object: &'a T) -> Placed<'a, T> {
+        Placed {
+            kind: self.kind,
+            key: self.key,
+            origin: self.origin,
+            object,
+            unread: self.unread,
+        }
+    }
+
+    fn put<T>(self, table: &mut Table<'a, T>, object: &'a T) {
+        table.insert(self.key.clone(), self.with(object));
     }
 }
 

@@ -5,20 +5,31 @@
 //! leaving out would open what should be closed, the route answers 503 in its place.
 
 mod backend;
+pub mod cluster;
 mod cost;
 mod credential;
+mod door;
 mod endpoint;
+mod finding;
 mod gateway;
 mod index;
 mod object;
 mod plan;
 mod policy;
+mod read;
 mod route;
 mod rule;
+mod selector;
+mod sign;
+mod target;
 mod time;
 mod tolerant;
 mod validate;
+mod workload;
 
+pub use backend::Wanted;
+pub use index::Key;
 pub use object::{Kind, Object, Unreadable};
 pub use plan::{Planned, plan};
+pub use read::read;
 pub use tolerant::compile_tolerantly;

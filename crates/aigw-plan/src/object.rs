@@ -2,7 +2,8 @@
 
 use aigw_api::{
     AIGatewayRoute, AIServiceBackend, Backend, BackendSecurityPolicy, BackendTLSPolicy, BackendTrafficPolicy,
-    ClientTrafficPolicy, ConfigMap, Gateway, GatewayConfig, Metadata, ReferenceGrant, Secret, SecurityPolicy,
+    ClientTrafficPolicy, ConfigMap, EndpointSlice, Gateway, GatewayClass, GatewayConfig, Metadata, Namespace,
+    Opaque, ReferenceGrant, Secret, SecurityPolicy, Service,
 };
 use aigw_config::Origin;
 
@@ -13,6 +14,9 @@ pub struct Object {
     pub kind: Kind,
     /// Where it was written.
     pub origin: Origin,
+    /// Fields of its spec that were written and that nobody reads, such as `spec.rateLimit`. Only the operator asks for
+    /// them.
+    pub unread: Vec<String>,
 }
 
 /// The kinds that have a meaning for a plan.
@@ -44,19 +48,36 @@ pub enum Kind {
     Secret(Secret),
     /// Core.
     ConfigMap(ConfigMap),
-    /// A policy that could not be read. What it targets is left out: without its key or without TLS it must not be used.
+    /// `gateway.networking.k8s.io`
+    GatewayClass(GatewayClass),
+    /// Core; its labels.
+    Namespace(Namespace),
+    /// Core.
+    Service(Service),
+    /// `discovery.k8s.io`
+    EndpointSlice(EndpointSlice),
+    /// `gateway.envoyproxy.io`
+    EnvoyProxy(Opaque),
+    /// `aigateway.envoyproxy.io`; not supported yet.
+    QuotaPolicy(Opaque),
+    /// `aigateway.envoyproxy.io`; not supported yet.
+    MCPRoute(Opaque),
+    /// One that could not be read. What a policy targets is left out then: without its key or without TLS it must not be
+    /// used.
     Unreadable(Unreadable),
 }
 
-/// What is known of a policy that could not be read.
+/// What is known of an object that could not be read.
 #[derive(Clone, Debug)]
 pub struct Unreadable {
-    /// `BackendSecurityPolicy` or `BackendTLSPolicy`.
+    /// Kind.
     pub kind: &'static str,
     /// Name and namespace.
     pub metadata: Metadata,
-    /// Names of what it targets.
+    /// Names of what it targets, when it is a policy.
     pub targets: Vec<String>,
+    /// Why, unless that was told already.
+    pub message: Option<String>,
 }
 
 impl Kind {
@@ -76,8 +97,20 @@ impl Kind {
             Self::SecurityPolicy(_) => "SecurityPolicy",
             Self::Secret(_) => "Secret",
             Self::ConfigMap(_) => "ConfigMap",
+            Self::GatewayClass(_) => "GatewayClass",
+            Self::Namespace(_) => "Namespace",
+            Self::Service(_) => "Service",
+            Self::EndpointSlice(_) => "EndpointSlice",
+            Self::EnvoyProxy(_) => "EnvoyProxy",
+            Self::QuotaPolicy(_) => "QuotaPolicy",
+            Self::MCPRoute(_) => "MCPRoute",
             Self::Unreadable(one) => one.kind,
         }
+    }
+
+    /// Whether objects of the kind have a namespace.
+    pub fn is_namespaced(&self) -> bool {
+        !matches!(self, Self::GatewayClass(_) | Self::Namespace(_))
     }
 
     /// The object's metadata.
@@ -96,6 +129,13 @@ impl Kind {
             Self::SecurityPolicy(one) => &one.metadata,
             Self::Secret(one) => &one.metadata,
             Self::ConfigMap(one) => &one.metadata,
+            Self::GatewayClass(one) => &one.metadata,
+            Self::Namespace(one) => &one.metadata,
+            Self::Service(one) => &one.metadata,
+            Self::EndpointSlice(one) => &one.metadata,
+            Self::EnvoyProxy(one) => &one.metadata,
+            Self::QuotaPolicy(one) => &one.metadata,
+            Self::MCPRoute(one) => &one.metadata,
             Self::Unreadable(one) => &one.metadata,
         }
     }

@@ -1,8 +1,11 @@
 //! The plan as a whole.
 
+use std::collections::BTreeMap;
+
 use aigw_config::{Capabilities, Credentials, Diagnostics, Document};
 
-use crate::backend::Planner;
+use crate::backend::{Planner, Wanted};
+use crate::finding::Findings;
 use crate::index::Index;
 use crate::object::Object;
 use crate::{cost, endpoint, gateway, policy};
@@ -19,36 +22,39 @@ pub struct Planned {
 }
 
 /// Plans `objects`. Never fails: what cannot be served is left out and reported.
-pub fn plan(objects: Vec<Object>, capabilities: &dyn Capabilities) -> Planned {
-    let mut diagnostics = Diagnostics::default();
+pub fn plan(objects: &[Object], capabilities: &dyn Capabilities) -> Planned {
+    let mut findings = Findings::default();
     let mut credentials = Credentials::default();
     let mut specs = Vec::new();
-    let index = Index::new(objects, &mut diagnostics);
-    let (listeners, doors) = gateway::doors(&index, &mut diagnostics);
-    endpoint::check_policies(&index, &mut diagnostics);
-    let closed = policy::closed(&index, &mut diagnostics);
-    let costs = cost::of_gateways(&index, &mut diagnostics);
-    let limits = policy::limits(&index, &mut diagnostics);
+    let placed = objects.iter().map(|object| (object, object.origin.clone()));
+    let index = Index::new(placed, &mut findings);
+    let (listeners, doors) = gateway::doors(&index, &mut findings);
+    endpoint::check_policies(&index, &mut findings);
+    let closed = policy::closed(&index, false, &mut findings);
+    let costs = cost::of_gateways(&index, &mut findings);
+    let limits = policy::limits(index.clients.values(), &mut findings);
     let mut planner = Planner {
         index: &index,
         capabilities,
-        findings: &mut diagnostics,
+        findings: &mut findings,
         credentials: &mut credentials,
         specs: &mut specs,
+        wanted: &mut Wanted::default(),
+        cluster: None,
+        policies: BTreeMap::new(),
     };
     let backends = planner.backends();
     let routes = planner.routes(&backends, &doors, &costs, &closed);
-    diagnostics.remove_repeated();
     Planned {
         document: Document {
             listeners,
             routes,
-            backends: backends.into_values().collect(),
+            backends: backends.into_values().map(|made| made.spec).collect(),
             credentials: specs,
             limits,
             ..Document::default()
         },
         credentials,
-        diagnostics,
+        diagnostics: findings.into_diagnostics(),
     }
 }

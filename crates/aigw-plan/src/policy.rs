@@ -2,107 +2,156 @@
 
 use std::collections::BTreeMap;
 
-use aigw_api::{
-    AIGatewayRoute, BackendTrafficPolicySpec, ENVOY_GATEWAY_GROUP, GATEWAY_GROUP, GROUP, RetryPolicy,
-    TargetReference,
-};
-use aigw_config::{Diagnostics, LimitsSpec, Millis, Origin, RetrySpec, RuleSpec, Size, TimeoutsSpec};
+use aigw_api::{AIGatewayRoute, BackendTrafficPolicy, ClientTrafficPolicy, RetryPolicy};
+use aigw_config::{LimitsSpec, Millis, RetrySpec, RuleSpec, Size, TimeoutsSpec};
 
-use crate::index::{Index, Key, Placed, label};
+use crate::finding::{Cause, Findings};
+use crate::index::{Index, Key, Placed};
+use crate::target::{Aim, both};
 
-/// What a policy targets, in both of its forms.
-fn targets<'a>(
-    one: &'a Option<TargetReference>,
-    many: &'a [TargetReference],
-) -> impl Iterator<Item = &'a TargetReference> {
-    one.iter().chain(many)
+/// What may not be served, each with the policy that restricts access to it.
+#[derive(Debug, Default)]
+pub(crate) struct Closed {
+    pub(crate) routes: BTreeMap<Key, Closing>,
+    pub(crate) gateways: BTreeMap<Key, Closing>,
+    pub(crate) namespaces: BTreeMap<String, Closing>,
 }
 
-/// Whether a policy of `namespace` with this target applies to the route: by its own name (the HTTPRoute that other
-/// implementations make of it has the same), or by a Gateway that it is attached to.
-fn applies(target: &TargetReference, namespace: &str, route: &Placed<AIGatewayRoute>) -> bool {
-    match target.kind.as_str() {
-        "HTTPRoute" | "AIGatewayRoute" => {
-            let group = matches!(target.group.as_str(), GATEWAY_GROUP | GROUP | ENVOY_GATEWAY_GROUP);
-            group && route.key == Key::new(namespace, &target.name)
+/// A policy that closes what it applies to. The first by name is told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Closing {
+    pub(crate) policy: Key,
+    pub(crate) kind: &'static str,
+    /// What of the policy is not honoured; empty: all of it.
+    pub(crate) field: &'static str,
+}
+
+impl Closing {
+    fn reason(&self) -> String {
+        let Self { policy, kind, field } = self;
+        match *field {
+            "" => {
+                format!("access to this route is restricted by {kind} \"{policy}\", which is not supported")
+            }
+            field => format!(
+                "access to this route is restricted by `{field}` of {kind} \"{policy}\", which is not supported"
+            ),
         }
-        "Gateway" => route.object.spec.parent_refs.iter().any(|parent| {
-            let gateway = route.key.beside(parent.namespace.as_deref(), &parent.name);
-            gateway == Key::new(namespace, &target.name)
-        }),
-        _ => false,
     }
 }
 
-/// Routes that may not be served, with the reason: a SecurityPolicy applies to them, and that is not supported.
-pub(crate) fn closed(index: &Index, findings: &mut Diagnostics) -> BTreeMap<Key, String> {
-    let mut out = BTreeMap::new();
+impl Closed {
+    /// Why a route may not be served on these Gateways.
+    pub(crate) fn of(&self, route: &Key, gateways: &[Key]) -> Option<String> {
+        let own = self
+            .routes
+            .get(route)
+            .into_iter()
+            .chain(self.namespaces.get(&route.namespace));
+        let all = own.chain(gateways.iter().filter_map(|key| self.gateways.get(key)));
+        all.min().map(Closing::reason)
+    }
+
+    /// Closes what `aims` say, and returns the routes that this hits.
+    pub(crate) fn add(
+        &mut self,
+        index: &Index<'_>,
+        aims: impl Iterator<Item = Aim>,
+        closing: &Closing,
+    ) -> Vec<Key> {
+        let mut hit = Vec::new();
+        for aim in aims {
+            match aim {
+                Aim::Route(key) => {
+                    if index.routes.contains_key(&key) {
+                        hit.push(key.clone());
+                    }
+                    self.routes.entry(key).or_insert_with(|| closing.clone());
+                }
+                Aim::Gateway(key) => {
+                    hit.extend(index.targets.routes.get(&key).cloned().unwrap_or_default());
+                    self.gateways.entry(key).or_insert_with(|| closing.clone());
+                }
+            }
+        }
+        hit
+    }
+}
+
+/// Routes that may not be served: a SecurityPolicy applies to them, and that is not supported. `serve_despite`: they are
+/// served all the same.
+pub(crate) fn closed(index: &Index<'_>, serve_despite: bool, findings: &mut Findings) -> Closed {
+    let mut out = Closed::default();
     for policy in index.access.values() {
         let spec = &policy.object.spec;
-        let object = label("SecurityPolicy", &policy.key);
-        let all = spec.target_selectors.is_some();
-        let hit: Vec<&Key> = index
-            .routes
-            .values()
-            .filter(|route| {
-                let selected = all && route.key.namespace == policy.key.namespace;
-                selected
-                    || targets(&spec.target_ref, &spec.target_refs)
-                        .any(|target| applies(target, &policy.key.namespace, route))
-            })
-            .map(|route| &route.key)
-            .collect();
-        let message = if hit.is_empty() {
-            "is not supported yet; it applies to no route of the input".to_owned()
+        let namespace = &policy.key.namespace;
+        let closing = Closing {
+            policy: policy.key.clone(),
+            kind: policy.kind,
+            field: "",
+        };
+        let aims = both(&spec.target_ref, &spec.target_refs).filter_map(|one| Aim::of(one, namespace));
+        let mut hit = out.add(index, aims, &closing);
+        if spec.target_selectors.is_some() {
+            hit.extend(
+                index
+                    .routes
+                    .keys()
+                    .filter(|key| key.namespace == *namespace)
+                    .cloned(),
+            );
+            out.namespaces.entry(namespace.clone()).or_insert(closing);
+        }
+        hit.sort();
+        hit.dedup();
+        if serve_despite {
+            let message = "is not supported yet and has no effect";
+            findings.warn(policy.subject(), Cause::NOT_YET, "", message);
+        } else if hit.is_empty() {
+            let message = "is not supported yet; it applies to no route of the input";
+            findings.warn(policy.subject(), Cause::NOT_YET, "", message);
         } else {
             let names: Vec<String> = hit.iter().map(|key| format!("\"{key}\"")).collect();
-            format!(
+            let message = format!(
                 "is not supported yet; what it demands cannot be checked, so these routes answer 503: {}",
                 names.join(", ")
-            )
-        };
-        if hit.is_empty() {
-            findings.warn(&policy.origin, object, "", message);
-        } else {
-            findings.error(&policy.origin, object, "", message);
-        }
-        for key in hit {
-            let reason = format!(
-                "access to this route is restricted by SecurityPolicy \"{}\", which is not supported",
-                policy.key
             );
-            out.entry(key.clone()).or_insert(reason);
+            findings.error(policy.subject(), Cause::NOT_YET, "", message);
         }
     }
-    out
+    if serve_despite { Closed::default() } else { out }
 }
 
-/// Retries and timeouts of the BackendTrafficPolicies that apply to a route; one of the route goes before one of a Gateway.
+/// Retries and timeouts of the BackendTrafficPolicies that apply to a route on these Gateways; one of the route goes before
+/// one of a Gateway.
 pub(crate) fn traffic(
-    index: &Index,
-    route: &Placed<AIGatewayRoute>,
+    index: &Index<'_>,
+    route: &Placed<'_, AIGatewayRoute>,
+    gateways: &[Key],
     rules: &mut [RuleSpec],
-    findings: &mut Diagnostics,
+    findings: &mut Findings,
 ) {
-    for of_gateway in [false, true] {
-        for policy in index.traffic.values() {
-            let spec = &policy.object.spec;
-            let hit = targets(&spec.target_ref, &spec.target_refs).any(|target| {
-                (target.kind == "Gateway") == of_gateway && applies(target, &policy.key.namespace, route)
-            });
-            if !hit {
-                continue;
+    let of_aim = |aim: &Aim| index.targets.traffic.get(aim).cloned().unwrap_or_default();
+    let own = of_aim(&Aim::Route(route.key.clone()));
+    let of_gateways = gateways.iter().flat_map(|key| of_aim(&Aim::Gateway(key.clone())));
+    let mut of_gateways: Vec<Key> = of_gateways.collect();
+    of_gateways.sort();
+    of_gateways.dedup();
+    let hit = own.iter().chain(&of_gateways);
+    for policy in hit.filter_map(|key| index.traffic.get(key)) {
+        let timeouts = timeouts(policy, findings);
+        for rule in rules.iter_mut() {
+            if rule.retry.is_none() {
+                rule.retry = policy
+                    .object
+                    .spec
+                    .retry
+                    .as_ref()
+                    .map(|retry| retries(retry, rule));
             }
-            let object = label("BackendTrafficPolicy", &policy.key);
-            let timeouts = timeouts(spec, &policy.origin, &object, findings);
-            for rule in rules.iter_mut() {
-                if rule.retry.is_none() {
-                    rule.retry = spec.retry.as_ref().map(|retry| retries(retry, rule));
-                }
-                let own = rule.timeouts.get_or_insert_default();
-                own.connect = own.connect.or(timeouts.connect);
-                own.request = own.request.or(timeouts.request);
-            }
+            let own = rule.timeouts.get_or_insert_default();
+            own.connect = own.connect.or(timeouts.connect);
+            own.request = own.request.or(timeouts.request);
         }
     }
     for rule in rules {
@@ -113,19 +162,14 @@ pub(crate) fn traffic(
     }
 }
 
-fn timeouts(
-    spec: &BackendTrafficPolicySpec,
-    origin: &Origin,
-    object: &str,
-    findings: &mut Diagnostics,
-) -> TimeoutsSpec {
+fn timeouts(policy: &Placed<'_, BackendTrafficPolicy>, findings: &mut Findings) -> TimeoutsSpec {
     let mut read = |field: &str, text: Option<&str>| {
         let result: Result<Millis, String> = text?.parse();
         result
-            .map_err(|message| findings.error(origin, object, field, message))
+            .map_err(|message| findings.error(policy.subject(), Cause::INVALID, field, message))
             .ok()
     };
-    let timeout = spec.timeout.as_ref();
+    let timeout = policy.object.spec.timeout.as_ref();
     let tcp = timeout.and_then(|timeout| timeout.tcp.as_ref());
     let http = timeout.and_then(|timeout| timeout.http.as_ref());
     TimeoutsSpec {
@@ -167,10 +211,21 @@ fn retries(policy: &RetryPolicy, rule: &RuleSpec) -> RetrySpec {
     }
 }
 
-/// The largest request body that a ClientTrafficPolicy asks for.
-pub(crate) fn limits(index: &Index, findings: &mut Diagnostics) -> LimitsSpec {
+/// Whether the policy is for the whole of a Gateway.
+pub(crate) fn is_for_gateway(policy: &Placed<'_, ClientTrafficPolicy>, gateway: &Key) -> bool {
+    let spec = &policy.object.spec;
+    both(&spec.target_ref, &spec.target_refs)
+        .filter_map(|one| Aim::of(one, &policy.key.namespace))
+        .any(|aim| matches!(aim, Aim::Gateway(key) if key == *gateway))
+}
+
+/// The largest request body that one of the ClientTrafficPolicies asks for.
+pub(crate) fn limits<'a>(
+    policies: impl Iterator<Item = &'a Placed<'a, ClientTrafficPolicy>>,
+    findings: &mut Findings,
+) -> LimitsSpec {
     let mut limits = LimitsSpec::default();
-    for policy in index.clients.values() {
+    for policy in policies {
         let connection = policy.object.spec.connection.as_ref();
         let Some(text) = connection.and_then(|connection| connection.buffer_limit.as_deref()) else {
             continue;
@@ -182,8 +237,8 @@ pub(crate) fn limits(index: &Index, findings: &mut Diagnostics) -> LimitsSpec {
             }
             Ok(_) => {}
             Err(message) => {
-                let object = label("ClientTrafficPolicy", &policy.key);
-                findings.error(&policy.origin, object, "spec.connection.bufferLimit", message);
+                let field = "spec.connection.bufferLimit";
+                findings.error(policy.subject(), Cause::INVALID, field, message);
             }
         }
     }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aigw_api::{GROUP, HeaderMatchType, RouteBackendRef, RouteMatch, RouteRule};
-use aigw_config::{
-    BackendRef, BackendSpec, HeaderMatchSpec, HeaderValueMatch, MatchSpec, Millis, Origin, RuleSpec,
-    TimeoutsSpec,
-};
+use aigw_api::condition::reason;
+use aigw_api::{AIGatewayRoute, GROUP, HeaderMatchType, RouteBackendRef, RouteMatch, RouteRule};
+use aigw_config::{BackendRef, HeaderMatchSpec, HeaderValueMatch, MatchSpec, Millis, RuleSpec, TimeoutsSpec};
 
-use crate::backend::Planner;
-use crate::index::{Key, label};
+use crate::backend::{Made, Planner};
+use crate::finding::Cause;
+use crate::index::{Key, Placed};
 use crate::time::unix_seconds;
 
 /// `owned_by` where a rule says nothing, as the CRD's default has it.
@@ -17,12 +16,11 @@ const DEFAULT_OWNER: &str = "Envoy AI Gateway";
 
 /// The route that a rule belongs to.
 pub(crate) struct Frame<'a> {
-    pub(crate) key: &'a Key,
-    pub(crate) origin: &'a Origin,
+    pub(crate) route: &'a Placed<'a, AIGatewayRoute>,
     /// Seconds since 1970.
     pub(crate) created: Option<u64>,
     /// Backends that can be served.
-    pub(crate) backends: &'a BTreeMap<Key, BackendSpec>,
+    pub(crate) backends: &'a BTreeMap<Key, Made>,
 }
 
 impl Planner<'_> {
@@ -35,20 +33,21 @@ impl Planner<'_> {
         frame: &Frame<'_>,
     ) -> Result<RuleSpec, (String, String)> {
         let field = format!("spec.rules[{at}]");
-        let object = label("AIGatewayRoute", frame.key);
+        let subject = frame.route.subject();
         let mut backends = Vec::new();
         for (index, one) in rule.backend_refs.iter().enumerate() {
             let field = format!("{field}.backendRefs[{index}]");
             match self.reference(one, &field, frame) {
                 Ok(reference) => backends.push(reference),
-                Err(message) => {
-                    self.findings.warn(frame.origin, object.as_str(), field, message);
+                Err((reason, message)) => {
+                    self.findings.warn(subject, Cause::refs(reason), field, message);
                 }
             }
         }
         let refuse = backends.iter().all(|one| one.weight == 0).then(|| {
             let message = "no backend can take requests, so the rule answers 503";
-            self.findings.warn(frame.origin, object, field.as_str(), message);
+            let cause = Cause::refs(reason::BACKEND_NOT_READY);
+            self.findings.warn(subject, cause, field.as_str(), message);
             "none of the backends that this model is routed to can be used".to_owned()
         });
         Ok(RuleSpec {
@@ -68,43 +67,44 @@ impl Planner<'_> {
         })
     }
 
+    /// The reference, or the reason of a condition and a message.
     fn reference(
         &mut self,
         one: &RouteBackendRef,
         field: &str,
         frame: &Frame<'_>,
-    ) -> Result<BackendRef, String> {
+    ) -> Result<BackendRef, (&'static str, String)> {
+        let route = frame.route;
         if one.kind.is_some() {
-            return Err("InferencePool is not supported yet; the reference is left out".to_owned());
+            let message = "InferencePool is not supported yet; the reference is left out";
+            return Err((reason::NOT_SUPPORTED_YET, message.to_owned()));
         }
-        let key = frame.key.beside(one.namespace.as_deref(), &one.name);
-        let from = (GROUP, "AIGatewayRoute", frame.key);
+        let key = route.key.beside(one.namespace.as_deref(), &one.name);
+        let from = (GROUP, "AIGatewayRoute", &route.key);
         if !self.index.may_refer(from, (GROUP, "AIServiceBackend", &key)) {
-            let (rns, tns) = (&frame.key.namespace, &key.namespace);
-            return Err(format!(
+            let (rns, tns) = (&route.key.namespace, &key.namespace);
+            let message = format!(
                 "cross-namespace reference from AIGatewayRoute in namespace {rns} to AIServiceBackend {} in namespace {tns} is not \
                  permitted: no valid ReferenceGrant found in namespace {tns}. A ReferenceGrant must allow AIGatewayRoute from \
                  namespace {rns} to reference AIServiceBackend in namespace {tns}",
                 key.name
-            ));
+            );
+            return Err((reason::REF_NOT_PERMITTED, message));
         }
         if !self.index.service_backends.contains_key(&key) {
-            return Err(format!(
-                "no AIServiceBackend is named \"{key}\"; the reference is left out"
-            ));
+            let message = format!("no AIServiceBackend is named \"{key}\"; the reference is left out");
+            return Err((reason::BACKEND_NOT_FOUND, message));
         }
         if !frame.backends.contains_key(&key) {
-            return Err(format!(
-                "AIServiceBackend \"{key}\" is left out, and so is the reference"
-            ));
+            let message = format!("AIServiceBackend \"{key}\" is left out, and so is the reference");
+            return Err((reason::BACKEND_NOT_READY, message));
         }
-        let object = label("AIGatewayRoute", frame.key);
         Ok(BackendRef {
             name: key.to_string(),
             weight: one.weight.unwrap_or(1),
             priority: one.priority.unwrap_or(0),
             model_name_override: one.model_name_override.clone().filter(|model| !model.is_empty()),
-            header_mutation: self.header_mutation(one.header_mutation.as_ref(), frame.origin, &object, field),
+            header_mutation: self.header_mutation(one.header_mutation.as_ref(), route.subject(), field),
             body_mutation: one.body_mutation.clone().unwrap_or_default(),
         })
     }

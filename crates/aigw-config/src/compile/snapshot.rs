@@ -13,7 +13,7 @@ use crate::snapshot::Snapshot;
 /// Compiles `document`. `Err` when the document as a whole is refused; otherwise the snapshot and its warnings.
 /// All parts are looked at, so that one run shows every finding.
 pub fn compile(
-    document: Document,
+    mut document: Document,
     capabilities: &dyn Capabilities,
 ) -> Result<(Snapshot, Diagnostics), Diagnostics> {
     let mut findings = Diagnostics::default();
@@ -44,7 +44,7 @@ pub fn compile(
         return Err(findings);
     }
     let snapshot = Snapshot {
-        version: version(&document).into(),
+        version: version(&mut document).into(),
         models: model::list(&document, &routes, &aliases),
         listeners,
         routes,
@@ -58,9 +58,11 @@ pub fn compile(
 }
 
 /// First 16 hexadecimal digits of the SHA-256 of the document as JSON. Secrets show themselves redacted, so a new key alone
-/// is no new version.
-fn version(document: &Document) -> String {
+/// is no new version; neither are new endpoints.
+fn version(document: &mut Document) -> String {
+    let endpoints = std::mem::take(&mut document.endpoints);
     let text = serde_json::to_vec(document).unwrap_or_default();
+    document.endpoints = endpoints;
     let digest = Sha256::digest(&text);
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -54,7 +54,7 @@ pub(super) fn add(
     loaded
         .tolerated
         .extend(objects.iter().map(|object| object.origin.clone()));
-    let planned = plan(objects, capabilities);
+    let planned = plan(&objects, capabilities);
     merge(&mut loaded.document, planned.document);
     loaded.credentials.extend(planned.credentials);
     loaded.diagnostics.extend(planned.diagnostics);
@@ -146,6 +146,7 @@ impl Sorter<'_> {
             self.objects.push(Object {
                 kind,
                 origin: origin.clone(),
+                unread: Vec::new(),
             });
         }
     }
@@ -256,6 +257,7 @@ fn unreadable(kind: &'static str, node: &Node) -> Kind {
         kind,
         metadata: metadata(node),
         targets: names.map(str::to_owned).collect(),
+        message: None,
     })
 }
 

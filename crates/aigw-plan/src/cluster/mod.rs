@@ -1,0 +1,24 @@
+//! The plan for a cluster: what each Gateway's data plane is to serve, and what the status of every object is to say.
+//!
+//! A pure function of the objects and of what the data plane's pods report. The order of the input does not matter: equal
+//! worlds give equal bytes.
+
+mod class;
+mod condition;
+mod document;
+mod gateway;
+mod hash;
+mod listener;
+mod plan;
+mod policy;
+mod programmed;
+mod route;
+mod service;
+mod status;
+mod types;
+
+pub use plan::plan_cluster;
+pub use types::{
+    Claim, ClusterPlan, ENVOY_GATEWAY_CONTROLLER, GatewayPlan, ObjectKey, Options, Port, Report, Status,
+    World, object_key,
+};

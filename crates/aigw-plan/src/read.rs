@@ -1,0 +1,139 @@
+//! Objects as the API server gives them.
+
+use aigw_api::{ENVOY_GATEWAY_GROUP, GATEWAY_GROUP, GROUP, Metadata, SecurityPolicy};
+use aigw_config::Origin;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::object::{Kind, Object, Unreadable};
+
+/// The object; `None` when its kind has no meaning for a plan. One that cannot be read is told by its status.
+pub fn read(value: &Value) -> Option<Object> {
+    let api_version = value.get("apiVersion")?.as_str()?;
+    let (group, _) = api_version.split_once('/').unwrap_or(("", api_version));
+    let kind = value.get("kind")?.as_str()?;
+    let (kind, unread) = match (group, kind) {
+        (GROUP, "AIGatewayRoute") => spec(value, "AIGatewayRoute", Kind::AIGatewayRoute),
+        (GROUP, "AIServiceBackend") => spec(value, "AIServiceBackend", Kind::AIServiceBackend),
+        (GROUP, "BackendSecurityPolicy") => spec(value, "BackendSecurityPolicy", Kind::BackendSecurityPolicy),
+        (GROUP, "GatewayConfig") => spec(value, "GatewayConfig", Kind::GatewayConfig),
+        (GROUP, "QuotaPolicy") => spec(value, "QuotaPolicy", Kind::QuotaPolicy),
+        (GROUP, "MCPRoute") => spec(value, "MCPRoute", Kind::MCPRoute),
+        (ENVOY_GATEWAY_GROUP, "Backend") => spec(value, "Backend", Kind::Backend),
+        (ENVOY_GATEWAY_GROUP, "BackendTrafficPolicy") => {
+            spec(value, "BackendTrafficPolicy", Kind::BackendTrafficPolicy)
+        }
+        (ENVOY_GATEWAY_GROUP, "ClientTrafficPolicy") => {
+            spec(value, "ClientTrafficPolicy", Kind::ClientTrafficPolicy)
+        }
+        (ENVOY_GATEWAY_GROUP, "SecurityPolicy") => (Kind::SecurityPolicy(access(value)), Vec::new()),
+        (ENVOY_GATEWAY_GROUP, "EnvoyProxy") => spec(value, "EnvoyProxy", Kind::EnvoyProxy),
+        (GATEWAY_GROUP, "GatewayClass") => spec(value, "GatewayClass", Kind::GatewayClass),
+        (GATEWAY_GROUP, "Gateway") => spec(value, "Gateway", Kind::Gateway),
+        (GATEWAY_GROUP, "BackendTLSPolicy") => spec(value, "BackendTLSPolicy", Kind::BackendTLSPolicy),
+        (GATEWAY_GROUP, "ReferenceGrant") => spec(value, "ReferenceGrant", Kind::ReferenceGrant),
+        ("", "Secret") => whole(value, "Secret", Kind::Secret),
+        ("", "ConfigMap") => whole(value, "ConfigMap", Kind::ConfigMap),
+        ("", "Namespace") => whole(value, "Namespace", Kind::Namespace),
+        ("", "Service") => whole(value, "Service", Kind::Service),
+        ("discovery.k8s.io", "EndpointSlice") => whole(value, "EndpointSlice", Kind::EndpointSlice),
+        _ => return None,
+    };
+    Some(Object {
+        kind,
+        origin: Origin::default(),
+        unread,
+    })
+}
+
+/// An object whose fields people write.
+fn spec<T: DeserializeOwned + Serialize>(
+    value: &Value,
+    kind: &'static str,
+    make: fn(T) -> Kind,
+) -> (Kind, Vec<String>) {
+    let object = match T::deserialize(value) {
+        Ok(object) => object,
+        Err(error) => return (unreadable(value, kind, &error), Vec::new()),
+    };
+    let mut unread = Vec::new();
+    if let (Some(written), Ok(read)) = (value.get("spec"), serde_json::to_value(&object)) {
+        let read = read.get("spec").unwrap_or(&Value::Null);
+        compare(written, read, "spec", &mut unread);
+    }
+    (make(object), unread)
+}
+
+/// An object whose fields others fill in.
+fn whole<T: DeserializeOwned>(value: &Value, kind: &'static str, make: fn(T) -> Kind) -> (Kind, Vec<String>) {
+    let kind = match T::deserialize(value) {
+        Ok(object) => make(object),
+        Err(error) => unreadable(value, kind, &error),
+    };
+    (kind, Vec::new())
+}
+
+/// A policy that cannot be read still restricts access: it closes its namespace.
+fn access(value: &Value) -> SecurityPolicy {
+    SecurityPolicy::deserialize(value).unwrap_or_else(|_| {
+        let mut policy = SecurityPolicy {
+            metadata: metadata(value),
+            ..SecurityPolicy::default()
+        };
+        policy.spec.target_selectors = Some(Value::Bool(true));
+        policy
+    })
+}
+
+fn unreadable(value: &Value, kind: &'static str, error: &serde_json::Error) -> Kind {
+    let targets = value
+        .pointer("/spec/targetRefs")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|target| target.get("name")?.as_str());
+    Kind::Unreadable(Unreadable {
+        kind,
+        metadata: metadata(value),
+        targets: targets.map(str::to_owned).collect(),
+        message: Some(format!("cannot be read: {error}")),
+    })
+}
+
+fn metadata(value: &Value) -> Metadata {
+    let written = value.get("metadata").map(Metadata::deserialize);
+    written.and_then(Result::ok).unwrap_or_default()
+}
+
+/// Paths of what is written and was not read.
+fn compare(written: &Value, read: &Value, path: &str, unread: &mut Vec<String>) {
+    match (written, read) {
+        (Value::Object(written), Value::Object(read)) => {
+            for (name, value) in written {
+                let path = format!("{path}.{name}");
+                match read.get(name) {
+                    Some(read) => compare(value, read, &path, unread),
+                    None if is_empty(value) => {}
+                    None => unread.push(path),
+                }
+            }
+        }
+        (Value::Array(written), Value::Array(read)) => {
+            for (at, (written, read)) in written.iter().zip(read).enumerate() {
+                compare(written, read, &format!("{path}[{at}]"), unread);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::String(text) => text.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
