@@ -254,9 +254,9 @@ def test_an_envoy_that_is_started_apart(apart, upstream, port):
     assert shown["process"] is None
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(90)
 def test_a_gateway_that_hangs(start, scripted):
-    """New requests end with a reason after some seconds; those under way go on when it does."""
+    """After some seconds all of Envoy's threads know it; until then a request waits, and on `extproc` ends with a reason too."""
     asked = threading.Event()
     go_on = threading.Event()
 
@@ -265,35 +265,51 @@ def test_a_gateway_that_hangs(start, scripted):
             request = connection.read()
             if b"slow" in request.body:
                 asked.set()
-                go_on.wait(30)
+                go_on.wait(60)
             connection.answer(200, OPENAI.answer())
 
     gateway = start(single(scripted(script).url))
     assert serves(gateway)
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(OPENAI.post(gateway.url, OPENAI.body("slow"))))
-    thread.start()
+    ends: dict[str, httpx.Response] = {}
+
+    def wait_for(model: str) -> threading.Thread:
+        def ask():
+            ends[model] = httpx.post(gateway.url + OPENAI.path, json=OPENAI.body(model), timeout=60)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        return thread
+
+    waiting = [wait_for("slow")]
     assert asked.wait(10)
     gateway.popen.send_signal(signal.SIGSTOP)
     try:
-        # On the path `extproc` each of Envoy's threads finds out by itself, from a stream that is open when its connection
-        # is given up: a request has to wait for that. On `local` a check tells all threads, and only later requests.
-        patience = 15 if process.host == "envoy" else 1
+        waiting.append(wait_for("late"))
 
         def refused():
             try:
-                return httpx.post(gateway.url + OPENAI.path, json=OPENAI.body(), timeout=patience)
+                return httpx.post(gateway.url + OPENAI.path, json=OPENAI.body(), timeout=1)
             except httpx.TimeoutException:
                 return None
 
-        OPENAI.check_error(until(refused, "requests are refused", 20), 503, UNAVAILABLE[process.host])
+        OPENAI.check_error(until(refused, "requests are refused", 30), 503, UNAVAILABLE[process.host])
+        # Each on a connection of its own, so that all threads have some.
+        for _ in range(16):
+            answer = httpx.post(gateway.url + OPENAI.path, json=OPENAI.body(), timeout=5)
+            OPENAI.check_error(answer, 503, UNAVAILABLE[process.host])
+        if process.host == "envoy":
+            for thread in waiting:
+                thread.join(30)
+            for model in ("slow", "late"):
+                OPENAI.check_error(ends[model], 503, UNAVAILABLE[process.host])
     finally:
         gateway.popen.send_signal(signal.SIGCONT)
         go_on.set()
-    until(lambda: serves(gateway), "it serves again", 5)
-    thread.join(10)
+    until(lambda: serves(gateway), "it serves again", 10)
+    for thread in waiting:
+        thread.join(30)
     if process.host == "envoy-local":
-        assert answers[0].status_code == 200
+        assert [ends[model].status_code for model in ("slow", "late")] == [200, 200]
 
 
 def listener(name: str, **more) -> dict:

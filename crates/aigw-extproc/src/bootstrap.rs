@@ -64,7 +64,7 @@ pub fn bootstrap(options: &BootstrapOptions) -> String {
                 "transport_api_version": "V3",
                 "set_node_on_first_message_only": true,
                 "grpc_services": [{"envoy_grpc": {
-                    "cluster_name": names::PROCESSOR_CLUSTER,
+                    "cluster_name": names::XDS_CLUSTER,
                     // A gateway that is back has its Envoy at once; without this, within half a minute.
                     "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "0.5s"}},
                 }}],
@@ -72,7 +72,7 @@ pub fn bootstrap(options: &BootstrapOptions) -> String {
             "cds_config": ads,
             "lds_config": ads,
         },
-        "static_resources": {"clusters": [processor(&options.processor)]},
+        "static_resources": {"clusters": [xds(&options.processor)]},
         // Statistics come to be when something is counted.
         "deferred_stat_options": {"enable_deferred_creation_stats": true},
         "overload_manager": {
@@ -102,17 +102,13 @@ fn typed(name: &str, kind: &str, mut config: Value) -> Value {
     json!({"name": name, "typed_config": config})
 }
 
-/// The cluster of this process: without limits, and left at once when it does not answer any more, since the streams of a
-/// processor that hangs have no other end.
-fn processor(at: &At) -> Value {
-    let name = names::PROCESSOR_CLUSTER;
-    let most = u32::MAX;
+/// The cluster of this process. It is not watched by questions: Envoy would wait for the first answer before it starts.
+fn xds(at: &At) -> Value {
+    let name = names::XDS_CLUSTER;
     let options = json!({
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "common_http_protocol_options": {"idle_timeout": "0s"},
         "explicit_http_config": {"http2_protocol_options": {
-            "initial_stream_window_size": 1 << 20,
-            "initial_connection_window_size": 16 << 20,
             "connection_keepalive": {"interval": "2s", "timeout": "5s"},
         }},
     });
@@ -124,12 +120,6 @@ fn processor(at: &At) -> Value {
             "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(at)}}]}],
         },
-        "circuit_breakers": {"thresholds": [{
-            "max_connections": most,
-            "max_pending_requests": most,
-            "max_requests": most,
-            "max_retries": most,
-        }]},
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options,
         },

@@ -25,7 +25,10 @@ pub const LISTENER_METADATA: &str = "x-aigw-listener";
 /// The cluster of the native host in this process that resumes exchanges.
 pub const LOCAL_CLUSTER: &str = "aigw-local";
 
-/// The cluster of the external processor and of xDS.
+/// The cluster of xDS, which Envoy starts with.
+pub const XDS_CLUSTER: &str = "aigw-xds";
+
+/// The cluster of the external processor: the same address, watched.
 pub const PROCESSOR_CLUSTER: &str = "aigw-extproc";
 
 /// Namespace of the dynamic metadata, as in the reference.

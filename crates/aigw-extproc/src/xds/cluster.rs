@@ -12,8 +12,8 @@ use envoy_types::pb::envoy::config::cluster::v3::cluster::{
 };
 use envoy_types::pb::envoy::config::cluster::v3::{CircuitBreakers, Cluster, UpstreamConnectionOptions};
 use envoy_types::pb::envoy::config::core::v3::{
-    Address, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions as CommonOptions, TcpKeepalive,
-    TransportSocket,
+    Address, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions as CommonOptions,
+    KeepaliveSettings, TcpKeepalive, TransportSocket,
 };
 use envoy_types::pb::envoy::config::endpoint::v3::{
     ClusterLoadAssignment, Endpoint as LbAddress, LbEndpoint, LocalityLbEndpoints, lb_endpoint,
@@ -33,6 +33,8 @@ use super::materials::Materials;
 use super::options::Options;
 use super::typed::{ads, any, duration, extension, number, pipe, seconds, socket};
 use super::upstream_tls;
+use crate::bootstrap::At;
+use crate::names;
 
 /// How long a connection over the Internet waits for its next request: less than load balancers and servers commonly allow
 /// (60 and 75 seconds), since one that closes just when a request comes breaks that request.
@@ -43,6 +45,8 @@ const KEEP_PLAIN: Duration = Duration::from_secs(4);
 const KEEP_LOCAL: Duration = Duration::from_secs(90);
 /// How long the sockets of this process may take to accept.
 const CONNECT_LOCAL: Duration = Duration::from_secs(5);
+/// How often a connection to the processor is asked whether it is alive, and how long it may take to say so.
+const PING: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
 /// Bytes that an HTTP/2 stream may be ahead of its reader, and all streams of a connection together.
 const WINDOWS: (u32, u32) = (1 << 20, 16 << 20);
 const OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -106,6 +110,31 @@ pub(super) fn native(name: &str, path: &Path) -> Cluster {
     }
 }
 
+/// The cluster of the external processor in this process. A stream that it leaves without an answer has no other end than that
+/// of its connection, which is given up when no byte comes back on it.
+pub(super) fn processor(at: &At) -> Cluster {
+    let address = match at {
+        At::Socket(path) => pipe(path),
+        At::Tcp(address) => socket(&address.ip().to_string(), address.port()),
+    };
+    let http2 = ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions {
+        connection_keepalive: Some(KeepaliveSettings {
+            interval: duration(PING.0),
+            timeout: duration(PING.1),
+            ..KeepaliveSettings::default()
+        }),
+        ..http2()
+    });
+    let name = names::PROCESSOR_CLUSTER;
+    Cluster {
+        connect_timeout: duration(CONNECT_LOCAL),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
+        load_assignment: Some(assignment(name, address)),
+        // Zero: for ever.
+        ..unlimited(name, Duration::ZERO, explicit(http2))
+    }
+}
+
 /// A cluster without the limits that Envoy has of itself: what is too much is refused by the engine, with a reason.
 fn unlimited(name: &str, keep: Duration, protocol: UpstreamProtocolOptions) -> Cluster {
     let options = HttpProtocolOptions {
@@ -150,13 +179,17 @@ fn protocol(https: bool) -> UpstreamProtocolOptions {
     }
     UpstreamProtocolOptions::AutoConfig(AutoHttpConfig {
         http_protocol_options: Some(http1),
-        http2_protocol_options: Some(Http2ProtocolOptions {
-            initial_stream_window_size: number(WINDOWS.0),
-            initial_connection_window_size: number(WINDOWS.1),
-            ..Http2ProtocolOptions::default()
-        }),
+        http2_protocol_options: Some(http2()),
         ..AutoHttpConfig::default()
     })
+}
+
+fn http2() -> Http2ProtocolOptions {
+    Http2ProtocolOptions {
+        initial_stream_window_size: number(WINDOWS.0),
+        initial_connection_window_size: number(WINDOWS.1),
+        ..Http2ProtocolOptions::default()
+    }
 }
 
 /// Names are resolved by Envoy. All addresses are one place, tried in turn; connections outlive a change of the addresses.

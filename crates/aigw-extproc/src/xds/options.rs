@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aigw_proxy::Proxies;
 
-use crate::Places;
+use crate::{At, Places};
 
 /// Where the usual systems keep the authorities they trust, one file.
 const AUTHORITIES: &[&str] = &[
@@ -33,6 +33,8 @@ pub struct Options {
     pub path: DataPath,
     /// Where the sockets of this process are.
     pub places: Places,
+    /// Where the external processor is.
+    pub processor: At,
     /// Forward proxies on the way to upstreams.
     pub proxies: Arc<Proxies>,
     /// Whether Envoy writes a line for each request and each attempt to its standard output.
@@ -42,10 +44,11 @@ pub struct Options {
 }
 
 impl Options {
-    /// Direct connections, no access log, and the system's authorities.
+    /// The processor's socket in `places`, direct connections, no access log, and the system's authorities.
     pub fn new(path: DataPath, places: Places) -> Self {
         Self {
             path,
+            processor: At::Socket(places.processor()),
             places,
             proxies: Arc::new(Proxies::none()),
             access_log: false,

@@ -48,8 +48,8 @@ pub(super) fn filter(listener: &str) -> ExternalProcessor {
             response_body_mode: BodySendMode::FullDuplexStreamed.into(),
             response_trailer_mode: HeaderSendMode::Send.into(),
         }),
-        // Binds where no body comes. Full duplex has no such limit: a processor that hangs is found by the keepalive of its
-        // cluster, a stream that hangs by the processor itself.
+        // Binds where no body comes. Full duplex has no such limit: a processor that hangs is found by its cluster's
+        // watchdog and keepalive, a stream that hangs by the processor itself.
         message_timeout: seconds(30),
         stat_prefix: "aigw".to_owned(),
         mutation_rules: Some(HeaderMutationRules {

@@ -185,14 +185,16 @@ pub fn resources(
         if options.path == DataPath::Local {
             let name = names::listener_cluster(&spec.name);
             let native = cluster::native(&name, &options.places.listener(&spec.name));
-            let native = watchdog::watched(native);
+            let native = watchdog::native(native);
             made.insert(Kind::Cluster, name, native);
         }
     }
     if options.path == DataPath::Extproc {
         let native = cluster::native(names::LOCAL_CLUSTER, &options.places.exchanges());
-        let native = watchdog::watched(native);
+        let native = watchdog::native(native);
         made.insert(Kind::Cluster, names::LOCAL_CLUSTER.to_owned(), native);
+        let processor = watchdog::processor(cluster::processor(&options.processor));
+        made.insert(Kind::Cluster, names::PROCESSOR_CLUSTER.to_owned(), processor);
         upstreams(&mut made, snapshot, materials, options);
     }
     Ok(made)

@@ -1,11 +1,13 @@
-//! Notices that the native host in this process has stopped answering, so that requests end instead of waiting for it.
+//! Notices that this process has stopped answering, for all of Envoy's threads at once, so that requests end instead of waiting for it.
 
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
 use envoy_types::pb::envoy::config::cluster::v3::cluster::CommonLbConfig;
 use envoy_types::pb::envoy::config::core::v3::HealthCheck;
-use envoy_types::pb::envoy::config::core::v3::health_check::{HealthChecker, HttpHealthCheck};
+use envoy_types::pb::envoy::config::core::v3::health_check::{
+    GrpcHealthCheck, HealthChecker, HttpHealthCheck,
+};
 use envoy_types::pb::envoy::r#type::v3::Percent;
 
 use super::typed::{duration, number, set_header};
@@ -20,14 +22,27 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// So many silences in a row mean that nobody is there.
 const SILENCES: u32 = 2;
 
-/// The same cluster, watched: after some seconds without an answer its connections are closed and new requests refused.
-pub(super) fn watched(cluster: Cluster) -> Cluster {
+/// A cluster of the native host, watched.
+pub(super) fn native(cluster: Cluster) -> Cluster {
     let question = HttpHealthCheck {
         host: "aigw".to_owned(),
         path: "/".to_owned(),
         request_headers_to_add: vec![set_header(names::PEER_HEADER, names::WATCHDOG)],
         ..HttpHealthCheck::default()
     };
+    watched(cluster, HealthChecker::HttpHealthCheck(question))
+}
+
+/// The cluster of the processor, watched.
+pub(super) fn processor(cluster: Cluster) -> Cluster {
+    watched(
+        cluster,
+        HealthChecker::GrpcHealthCheck(GrpcHealthCheck::default()),
+    )
+}
+
+/// The same cluster: after some seconds without an answer new requests are refused.
+fn watched(cluster: Cluster, question: HealthChecker) -> Cluster {
     Cluster {
         health_checks: vec![HealthCheck {
             timeout: duration(PATIENCE),
@@ -37,10 +52,9 @@ pub(super) fn watched(cluster: Cluster) -> Cluster {
             unhealthy_edge_interval: duration(AWAY),
             unhealthy_threshold: number(SILENCES),
             healthy_threshold: number(1),
-            health_checker: Some(HealthChecker::HttpHealthCheck(question)),
+            health_checker: Some(question),
             ..HealthCheck::default()
         }],
-        close_connections_on_host_health_failure: true,
         // With nobody there, nobody is asked.
         common_lb_config: Some(CommonLbConfig {
             healthy_panic_threshold: Some(Percent { value: 0.0 }),

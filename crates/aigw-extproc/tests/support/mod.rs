@@ -215,6 +215,7 @@ fn serve(socket: &Path, xds: &Server) -> tokio::task::JoinHandle<()> {
     let serving = tonic::transport::Server::builder()
         .add_service(xds.service())
         .add_service(processor::service())
+        .add_service(tonic_health::server::health_reporter().1)
         .serve_with_incoming(UnixListenerStream::new(socket));
     tokio::spawn(async move { serving.await.unwrap() })
 }

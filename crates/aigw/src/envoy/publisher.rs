@@ -53,6 +53,7 @@ impl Publisher {
             options: xds::Options {
                 proxies: Arc::new(Proxies::from_env()),
                 access_log: options.access_log,
+                processor: options.processor.clone(),
                 ..xds::Options::new(options.path, options.places.clone())
             },
             last: Mutex::default(),

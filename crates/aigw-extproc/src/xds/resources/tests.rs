@@ -113,7 +113,7 @@ fn addresses_come_apart_and_names_do_not() {
     let made = make(&snapshot(&[], &endpoints), &options(DataPath::Extproc)).unwrap();
     let clusters: Vec<&String> = made.all(Kind::Cluster).keys().collect();
     let addressed = names::cluster(&by_address);
-    assert_eq!(clusters.len(), 3, "{clusters:?}");
+    assert_eq!(clusters.len(), 4, "{clusters:?}");
     assert!(made.has_cluster(names::LOCAL_CLUSTER) && made.reaches(&by_name) && made.reaches(&by_address));
     let addresses: Vec<&String> = made.all(Kind::Endpoint).keys().collect();
     assert_eq!(addresses, [&addressed]);
