@@ -26,11 +26,13 @@ unit: ## run the Rust tests
 	@scripts/need.sh rust
 	@ENVOY_BIN="$$(scripts/envoy.sh)" KUBEBUILDER_ASSETS="$$(scripts/kubernetes.sh)" cargo test --workspace --locked
 
-# What carries the gateway's traffic in the end-to-end tests.
-HOSTS ?= native envoy envoy-local
+# What carries the gateway's traffic in the end-to-end tests; `cluster`: a Kubernetes with the operator in it.
+HOSTS ?= native envoy envoy-local cluster
 
 e2e: ## run the end-to-end tests with the official SDKs, on every host (HOSTS="native envoy": only those)
-	@for host in $(HOSTS); do scripts/e2e.sh --host $$host $(ARGS); done
+	@for host in $(HOSTS); do \
+		if [ $$host = cluster ]; then scripts/e2e-cluster.sh $(ARGS); else scripts/e2e.sh --host $$host $(ARGS); fi; \
+	done
 
 e2e-full: ## the same with full-size memory tests (needs a few GiB and minutes)
 	@AIGW_E2E_FULL=1 $(MAKE) e2e

@@ -33,4 +33,4 @@ if command -v npm >/dev/null; then
     export AIGW_E2E_JS="$js"
 fi
 
-exec "$venv/bin/python" -m pytest tests/e2e -p no:cacheprovider "$@"
+exec "$venv/bin/python" -m pytest tests/e2e --ignore tests/e2e/kubernetes -p no:cacheprovider "$@"

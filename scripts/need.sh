@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: scripts/need.sh rust|cxx|python|node|curl|go …   installs what is missing, or says what to install
+# usage: scripts/need.sh rust|cxx|python|node|curl|go|cluster …   installs what is missing, or says what to install
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -55,6 +55,19 @@ need_curl() {
 need_go() {
     command -v cc >/dev/null || apt gcc libc6-dev
     command -v go >/dev/null || apt golang-go ca-certificates
+}
+
+# What a node of Kubernetes runs on (tests/e2e/cluster).
+need_cluster() {
+    local missing=()
+    command -v runc >/dev/null || missing+=(runc)
+    command -v nft >/dev/null || missing+=(nftables)
+    command -v ip >/dev/null || missing+=(iproute2)
+    command -v openssl >/dev/null || missing+=(openssl)
+    command -v unshare >/dev/null || missing+=(util-linux)
+    command -v sysctl >/dev/null || missing+=(procps)
+    command -v mount >/dev/null || missing+=(mount)
+    [ ${#missing[@]} = 0 ] || apt "${missing[@]}"
 }
 
 need_node() {
