@@ -11,7 +11,7 @@ ARGS ?=
 IMAGE ?= aigw:latest
 CONTAINER ?= docker
 
-.PHONY: help run test unit e2e e2e-full fmt lint deny ci bench fuzz image
+.PHONY: help crds run test unit e2e e2e-full fmt lint deny ci bench fuzz image
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | column -t -s $$'\t'
@@ -51,6 +51,10 @@ deny: ## check licences, sources and duplicate crates (installs cargo-deny in th
 
 ci: ## all that CI runs
 	@.ci/run
+
+crds: ## write manifests/crds/ and the other generated parts of committed files
+	@scripts/need.sh rust
+	@scripts/generated.sh
 
 bench: ## measure the gateway beside bare proxies and behind Envoy, 15 minutes (ARGS=--quick: two); docs/benchmarks.md
 	@scripts/need.sh rust

@@ -1,9 +1,11 @@
 //! Gateway API's Gateway and references to it, <https://gateway-api.sigs.k8s.io/api-types/gateway/>.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::meta::{Resource, SecretObjectReference};
+use crate::schema;
 
 /// Where clients connect.
 pub type Gateway = Resource<GatewaySpec>;
@@ -85,24 +87,31 @@ pub struct RouteNamespaces {
 }
 
 /// A route's reference to what it is attached to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["name"]))]
 pub struct ParentReference {
     /// Group; absent means Gateway API's.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::group", extend("default" = "gateway.networking.k8s.io"))]
     pub group: Option<String>,
     /// Kind; absent means `Gateway`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::kind", extend("default" = "Gateway"))]
     pub kind: Option<String>,
     /// Name.
+    #[schemars(schema_with = "schema::object_name")]
     pub name: String,
     /// Namespace; absent means the route's.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::namespace")]
     pub namespace: Option<String>,
     /// A listener by name; absent means all.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::section_name")]
     pub section_name: Option<String>,
     /// Listeners by port.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::port")]
     pub port: Option<u16>,
 }

@@ -10,13 +10,20 @@ mod backend;
 mod backendsecuritypolicy;
 mod backendtlspolicy;
 pub mod condition;
+mod crd;
+mod credentials;
+mod extproc;
 mod gateway;
 mod gatewayclass;
 mod gatewayconfig;
 mod meta;
+mod oidc;
 mod referencegrant;
+mod schema;
 mod secret;
 mod service;
+mod standin;
+mod status;
 mod trafficpolicy;
 
 pub use aigatewayroute::{
@@ -36,18 +43,28 @@ pub use backendsecuritypolicy::{
 pub use backendtlspolicy::{
     BackendTLSPolicy, BackendTLSPolicySpec, BackendTLSPolicyValidation, LocalObjectReference,
 };
+pub use crd::{CRDS_ANNOTATION, definitions};
+pub use credentials::{
+    AWSCredentials, AWSCredentialsFile, AWSOIDCExchangeToken, AzureCredentials, CredentialOverride,
+    FromDynamicMetadata, FromRequestHeaders, GCPCredentials, GCPServiceAccountImpersonation,
+    GCPWorkloadIdentityFederation, OIDCExchangeToken,
+};
+pub use extproc::{ContainerSettings, GatewayConfigExtProc};
 pub use gateway::{
     AllowedRoutes, Gateway, GatewayListener, GatewaySpec, ListenerTLS, ParentReference, RouteNamespaces,
 };
 pub use gatewayclass::{GatewayClass, GatewayClassSpec, ParametersReference};
 pub use gatewayconfig::{GATEWAY_CONFIG_ANNOTATION, GatewayConfig, GatewayConfigSpec};
 pub use meta::{Metadata, OwnerReference, Resource, SecretObjectReference, TargetReference};
+pub use oidc::{OIDC, OIDCProvider};
 pub use referencegrant::{GrantFrom, GrantTo, ReferenceGrant, ReferenceGrantSpec};
 pub use secret::{ConfigMap, Secret};
 pub use service::{
     EndpointSlice, LoadBalancerIngress, LoadBalancerStatus, Namespace, Opaque, SERVICE_NAME_LABEL, Service,
     ServicePort, ServiceSpec, ServiceStatus, SliceConditions, SliceEndpoint, SlicePort,
 };
+pub use standin::{STAND_IN_ANNOTATION, stand_ins};
+pub use status::{Condition, ConditionsStatus, ParentStatus, Status};
 pub use trafficpolicy::{
     BackendTrafficPolicy, BackendTrafficPolicySpec, ClientConnection, ClientTrafficPolicy,
     ClientTrafficPolicySpec, HttpTimeouts, PolicyTimeouts, RetryOn, RetryPolicy, SecurityPolicy,

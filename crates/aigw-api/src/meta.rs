@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::schema;
 
 /// An object with metadata and a spec.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -76,19 +79,24 @@ impl Metadata {
 }
 
 /// A reference to a Secret.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = ["name"]))]
 pub struct SecretObjectReference {
     /// Empty for the core group.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::group", extend("default" = ""))]
     pub group: Option<String>,
     /// `Secret`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::kind", extend("default" = "Secret"))]
     pub kind: Option<String>,
     /// Name.
+    #[schemars(schema_with = "schema::object_name")]
     pub name: String,
     /// Namespace; absent means that of the object that refers.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::namespace")]
     pub namespace: Option<String>,
 }
 

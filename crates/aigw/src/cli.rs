@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Show the providers that are known and how they are reached
     Providers(ProvidersArgs),
+    /// Print the CustomResourceDefinitions that the operator needs, to be applied with kubectl
+    Crds(CrdsArgs),
     /// Serve mock providers for tests and demonstrations
     Mock(MockArgs),
     /// Ask a running gateway whether it is ready (for container health checks)
@@ -182,6 +184,13 @@ pub(crate) struct ProvidersArgs {
     /// Print the table as Markdown
     #[arg(long)]
     pub(crate) markdown: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CrdsArgs {
+    /// A kind, such as AIGatewayRoute, or the name of a definition; may be given several times. Default: all
+    #[arg(long, value_name = "KIND")]
+    pub(crate) only: Vec<String>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -1,7 +1,8 @@
-//! The one binary: `aigw run`, `extproc`, `check`, `explain`, `providers`, `mock`, `healthcheck`.
+//! The one binary: `aigw run`, `extproc`, `check`, `explain`, `providers`, `crds`, `mock`, `healthcheck`.
 
 mod check;
 mod cli;
+mod crds;
 mod demo;
 mod envoy;
 mod explain;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         cli::Command::Check(args) => check::check(&args),
         cli::Command::Explain(args) => explain::explain(&args),
         cli::Command::Providers(args) => providers::providers(&args),
+        cli::Command::Crds(args) => crds::crds(&args),
         cli::Command::Mock(args) => mock::mock(args),
         cli::Command::Healthcheck(args) => healthcheck::healthcheck(&args),
     };
