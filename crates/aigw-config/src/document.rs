@@ -1,8 +1,6 @@
 //! The snapshot document: the native configuration form, with defaults. Field names are camelCase; unknown fields are kept
 //! out by the loader, which reports them.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Origin;
@@ -35,10 +33,20 @@ pub struct Document {
     pub costs: Vec<CostSpec>,
     /// Sizes, timeouts and concurrency.
     pub limits: LimitsSpec,
-    /// Addresses (`ip:port`) behind `host:port` of backends' URLs, in place of asking for the name. They come and go with
-    /// pods, so they are no part of the version.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub endpoints: BTreeMap<String, Vec<String>>,
+    /// Addresses behind hosts of backends' URLs, in place of asking for the name. They come and go with pods, so they are no
+    /// part of the version.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<EndpointsSpec>,
+}
+
+/// Addresses behind a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EndpointsSpec {
+    /// `host:port` as in backends' URLs.
+    pub name: String,
+    /// `ip:port`. None means that nobody is there.
+    pub addresses: Vec<String>,
 }
 
 /// A number that is worked out from what a request used, for metadata and the access log.

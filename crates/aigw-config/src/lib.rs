@@ -21,9 +21,9 @@ pub use cost::{Cost, CostInputs, MAX_COST, check_cost};
 pub use diagnostic::{Diagnostic, Diagnostics, Origin, Severity};
 pub use document::{
     Alias, Auth, BackendRef, BackendSpec, BodyMutation, BodySet, ClientKeySpec, CostSpec, CostType,
-    CredentialSpec, Document, HeaderMatchSpec, HeaderMutation, HeaderSet, HeaderValueMatch, LimitsSpec,
-    ListenerSpec, ListenerTls, MatchSpec, ModelMatch, OnError, RetrySpec, RouteSpec, RuleSpec, SecretSource,
-    TimeoutsSpec, UpstreamTls,
+    CredentialSpec, Document, EndpointsSpec, HeaderMatchSpec, HeaderMutation, HeaderSet, HeaderValueMatch,
+    LimitsSpec, ListenerSpec, ListenerTls, MatchSpec, ModelMatch, OnError, RetrySpec, RouteSpec, RuleSpec,
+    SecretSource, TimeoutsSpec, UpstreamTls,
 };
 pub use expression::CostFailure;
 pub use pattern::{ModelPattern, ValuePattern};

@@ -52,11 +52,20 @@ impl Planner<'_> {
                 "spec.secretRef",
                 "a BackendSecurityPolicy targets the backend too; keep one of the two",
             )),
-            ([first, second, ..], _) => Err(LeftOut::error(
-                Cause::accepted(reason::CONFLICTED),
-                "",
-                format!("BackendSecurityPolicies \"{first}\" and \"{second}\" both target it; keep one"),
-            )),
+            ([first, second, ..], _) => {
+                let cause = Cause::accepted(reason::CONFLICTED);
+                if self.cluster.is_some() {
+                    for policy in targeting.iter().filter_map(|key| index.security.get(key)) {
+                        let message =
+                            format!("AIServiceBackend \"{key}\" is targeted by another policy too; keep one");
+                        self.findings
+                            .error(policy.subject(), cause, "spec.targetRefs", message);
+                    }
+                }
+                let message =
+                    format!("BackendSecurityPolicies \"{first}\" and \"{second}\" both target it; keep one");
+                Err(LeftOut::error(cause, "", message))
+            }
         }
     }
 
@@ -171,6 +180,12 @@ impl Planner<'_> {
             }
             for (at, target) in policy.object.spec.target_refs.iter().enumerate() {
                 let key = policy.key.beside(None, &target.name);
+                if target.kind == "InferencePool" && self.cluster.is_some() {
+                    let message = "InferencePool is not supported yet; the target is left out";
+                    let cause = Cause::refs(reason::NOT_SUPPORTED_YET);
+                    let field = format!("spec.targetRefs[{at}]");
+                    self.findings.warn(policy.subject(), cause, field, message);
+                }
                 if target.kind == "AIServiceBackend" && !self.index.service_backends.contains_key(&key) {
                     let field = format!("spec.targetRefs[{at}]");
                     let message = format!("no AIServiceBackend is named \"{key}\"");

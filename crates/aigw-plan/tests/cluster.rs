@@ -75,10 +75,11 @@ fn the_document_has_listeners_routes_backends_keys_and_endpoints() {
             ("far/distant", Some("http://10.9.0.1:8080")),
         ]
     );
-    assert_eq!(
-        gw.document.endpoints["vllm.ai.svc:8000"],
-        text(&["10.1.0.1:8001", "10.1.0.2:8001"])
-    );
+    let [endpoints] = gw.document.endpoints.as_slice() else {
+        panic!("{:?}", gw.document.endpoints);
+    };
+    assert_eq!(endpoints.name, "vllm.ai.svc:8000");
+    assert_eq!(endpoints.addresses, text(&["10.1.0.1:8001", "10.1.0.2:8001"]));
     let key = gw.credentials.find("secret/ai/vendor-key/apiKey").unwrap();
     assert_eq!(key.reveal(), "sk-vendor");
     let mut ids: Vec<&str> = gw.credentials.ids().collect();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aigw_api::condition::{self, reason};
 use aigw_config::{
-    Auth, BackendSpec, Capabilities, CostSpec, CredentialSpec, Credentials, Document, ListenerSpec, Origin,
-    RouteSpec, Severity,
+    Auth, BackendSpec, Capabilities, CostSpec, CredentialSpec, Credentials, Document, EndpointsSpec,
+    ListenerSpec, Origin, RouteSpec, Severity,
 };
 
 use super::gateway::Ours;
@@ -43,11 +43,11 @@ impl Parts<'_> {
     pub(super) fn gateway(
         &self,
         ours: &Ours<'_>,
-        routes: &BTreeMap<&Key, Places>,
+        attached: &BTreeMap<&Key, Places>,
         findings: &mut Findings,
     ) -> GatewayPlan {
         let key = &ours.placed.key;
-        let routes = self.routes(ours, routes, findings);
+        let routes = self.routes(ours, attached, findings);
         let used: BTreeSet<&str> = routes
             .iter()
             .flat_map(|route| &route.rules)
@@ -74,6 +74,7 @@ impl Parts<'_> {
             ..Document::default()
         };
         let document = self.compiled(document, findings);
+        self.note_left_out(attached, &document, findings);
         GatewayPlan {
             uid: ours.uid().to_owned(),
             hashes: self.hashes(ours, &document),
@@ -121,6 +122,11 @@ impl Parts<'_> {
             let mut rules = core.rules.clone();
             policy::traffic(self.index, placed, gateway, &mut rules, findings);
             let rules = by_precedence(rules);
+            let refuse = self.closed.of(key, gateway);
+            if let Some(why) = &refuse {
+                let cause = Cause::new(condition::WARNING, reason::CLOSED);
+                findings.warn(placed.subject(), cause, "", format!("answers 503: {why}"));
+            }
             let mut costs = core.costs.clone();
             cost::inherit(gateway, &self.costs, &mut costs);
             for (at, (hostnames, listeners)) in groups.into_iter().enumerate() {
@@ -135,7 +141,7 @@ impl Parts<'_> {
                     strict: false,
                     rules: rules.clone(),
                     costs: costs.clone(),
-                    refuse: self.closed.of(key, gateway),
+                    refuse: refuse.clone(),
                     origin: placed.origin.clone(),
                 };
                 out.push((core.rank, route));
@@ -165,13 +171,18 @@ impl Parts<'_> {
         (credentials, specs)
     }
 
-    fn endpoints(&self, backends: &[&Made]) -> BTreeMap<String, Vec<String>> {
+    fn endpoints(&self, backends: &[&Made]) -> Vec<EndpointsSpec> {
         let services = backends.iter().filter_map(|made| {
             let (service, port) = made.service.as_ref()?;
             let addresses = super::service::addresses(self.index, service, *port)?;
             Some((authority(&made.spec)?, addresses))
         });
-        services.collect()
+        // Backends may share a Service.
+        let by_name: BTreeMap<String, Vec<String>> = services.collect();
+        let specs = by_name
+            .into_iter()
+            .map(|(name, addresses)| EndpointsSpec { name, addresses });
+        specs.collect()
     }
 
     /// The document without what cannot be compiled.
@@ -199,6 +210,25 @@ impl Parts<'_> {
             }
         }
         document
+    }
+
+    /// Tells routes of backends that `compile` refused.
+    fn note_left_out(&self, attached: &BTreeMap<&Key, Places>, document: &Document, findings: &mut Findings) {
+        let kept: BTreeSet<&str> = document.backends.iter().map(|one| one.name.as_str()).collect();
+        for key in attached.keys() {
+            let (Some(core), Some(placed)) = (self.cores.get(key), self.index.routes.get(key)) else {
+                continue;
+            };
+            let refs = core.rules.iter().flat_map(|rule| &rule.backends);
+            for gone in refs.filter(|one| !kept.contains(one.name.as_str())) {
+                let message = format!(
+                    "AIServiceBackend \"{}\" is left out, and so is the reference",
+                    gone.name
+                );
+                let cause = Cause::refs(reason::BACKEND_NOT_READY);
+                findings.warn(placed.subject(), cause, "", message);
+            }
+        }
     }
 
     /// Hashes of what is in the document.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use aigw_api::condition::reason;
+use aigw_api::condition::{self, reason};
 use aigw_api::{AIServiceBackend, GROUP, ServiceReference};
 
 use crate::backend::{LeftOut, Planner};
@@ -12,7 +12,7 @@ use crate::index::{Index, Key, Placed};
 impl Planner<'_> {
     /// Whether the Service may be referred to, is there, and has the port.
     pub(crate) fn check_service(
-        &self,
+        &mut self,
         service: &ServiceReference,
         placed: &Placed<'_, AIServiceBackend>,
     ) -> Result<(), LeftOut> {
@@ -35,6 +35,15 @@ impl Planner<'_> {
         if !ports.iter().any(|one| one.port == service.port) {
             let message = format!("Service \"{key}\" has no port {}", service.port);
             return no(reason::PORT_NOT_FOUND, message);
+        }
+        if addresses(self.index, &key, service.port).is_some_and(|all| all.is_empty()) {
+            let message = format!(
+                "Service \"{key}\" has no ready address behind port {}",
+                service.port
+            );
+            let cause = Cause::new(condition::WARNING, reason::NO_READY_ENDPOINTS);
+            self.findings
+                .warn(placed.subject(), cause, "spec.service", message);
         }
         Ok(())
     }
