@@ -67,6 +67,7 @@ crds() {
 mode="${1:-}"
 replace README.md providers cargo run --quiet --locked -p aigw -- providers --markdown
 crds manifests/crds AIGatewayRoute=aigatewayroutes AIServiceBackend=aiservicebackends \
-    BackendSecurityPolicy=backendsecuritypolicies GatewayConfig=gatewayconfigs
+    BackendSecurityPolicy=backendsecuritypolicies GatewayConfig=gatewayconfigs \
+    MCPRoute=mcproutes QuotaPolicy=quotapolicies
 crds manifests/crds/envoy-gateway Backend=backends BackendTrafficPolicy=backendtrafficpolicies \
     ClientTrafficPolicy=clienttrafficpolicies EnvoyProxy=envoyproxies SecurityPolicy=securitypolicies

@@ -9,6 +9,8 @@ use crate::aigatewayroute::AIGatewayRouteDefinition;
 use crate::aiservicebackend::AIServiceBackendDefinition;
 use crate::backendsecuritypolicy::BackendSecurityPolicyDefinition;
 use crate::gatewayconfig::GatewayConfigDefinition;
+use crate::mcproute::MCPRouteDefinition;
+use crate::quotapolicy::QuotaPolicyDefinition;
 
 /// The annotation of a CRD that says which release of aigw it is of.
 pub const CRDS_ANNOTATION: &str = "aigateway.envoyproxy.io/crds-version";
@@ -42,6 +44,11 @@ pub fn definitions() -> Vec<Value> {
             &[TYPE, ACCEPTED, CREDENTIALS, PROGRAMMED],
         ),
         optional_spec(definition(GatewayConfigDefinition::crd(), &[ACCEPTED])),
+        definition(MCPRouteDefinition::crd(), &[ACCEPTED]),
+        stored_early(optional_spec(definition(
+            QuotaPolicyDefinition::crd(),
+            &[ACCEPTED],
+        ))),
     ]
 }
 
@@ -51,6 +58,18 @@ fn optional_spec(mut crd: Value) -> Value {
         let schema = &mut version["schema"]["openAPIV3Schema"];
         schema.as_object_mut().map(|members| members.remove("required"));
         schema["properties"]["spec"]["default"] = json!({});
+    }
+    crd
+}
+
+/// A kind that other installations know as `v1alpha1` alone: stored as that, so that theirs can be put back.
+fn stored_early(mut crd: Value) -> Value {
+    let versions = &mut crd["spec"]["versions"];
+    versions[0]["storage"] = false.into();
+    versions[1]["storage"] = true.into();
+    if let Some(early) = versions[1].as_object_mut() {
+        early.remove("deprecated");
+        early.remove("deprecationWarning");
     }
     crd
 }
@@ -70,7 +89,7 @@ fn definition(derived: CustomResourceDefinition, columns: &[Column]) -> Value {
     early["deprecated"] = true.into();
     early["deprecationWarning"] =
         format!("{GROUP}/v1alpha1 is deprecated; use {GROUP}/v1beta1 instead").into();
-    crd["spec"]["versions"] = json!([early, stable]);
+    crd["spec"]["versions"] = json!([stable, early]);
     crd["spec"]["conversion"] = json!({ "strategy": "None" });
     crd
 }

@@ -16,8 +16,11 @@ mod extproc;
 mod gateway;
 mod gatewayclass;
 mod gatewayconfig;
+mod mcproute;
+mod mcpsecurity;
 mod meta;
 mod oidc;
+mod quotapolicy;
 mod referencegrant;
 mod schema;
 mod secret;
@@ -55,8 +58,19 @@ pub use gateway::{
 };
 pub use gatewayclass::{GatewayClass, GatewayClassSpec, ParametersReference};
 pub use gatewayconfig::{GATEWAY_CONFIG_ANNOTATION, GatewayConfig, GatewayConfigSpec};
+pub use mcproute::{
+    MCPBackendAPIKey, MCPBackendRef, MCPBackendRule, MCPBackendSecurityPolicy, MCPBackendSelector,
+    MCPForwardHeader, MCPRoute, MCPRouteSpec, MCPToolSelector,
+};
+pub use mcpsecurity::{
+    ClaimToHeader, MCPAuthorization, MCPAuthorizationRule, MCPAuthorizationSource, MCPAuthorizationTarget,
+    MCPClaim, MCPJWTSource, MCPRouteOAuth, MCPRouteSecurityPolicy, MCPToolName, ProtectedResourceMetadata,
+};
 pub use meta::{Metadata, OwnerReference, Resource, SecretObjectReference, TargetReference};
 pub use oidc::{OIDC, OIDCProvider};
+pub use quotapolicy::{
+    BucketRule, ModelQuota, QuotaDefinition, QuotaPolicy, QuotaPolicySpec, QuotaValue, ServiceQuota,
+};
 pub use referencegrant::{GrantFrom, GrantTo, ReferenceGrant, ReferenceGrantSpec};
 pub use secret::{ConfigMap, Secret};
 pub use service::{

@@ -96,9 +96,7 @@ pub struct OIDC {
 /// An issuer of tokens. `backendRef`, `backendRefs` and `backendSettings` are not used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = [
-    rule("!has(self.backendRef)", "BackendRefs must be used, backendRef is not supported."),
-]))]
+#[schemars(extend("x-kubernetes-validations" = schema::rules_of_token_servers()))]
 pub struct OIDCProvider {
     /// The issuer's URL.
     #[schemars(schema_with = "schema::nonempty")]
@@ -122,7 +120,7 @@ pub struct OIDCProvider {
     pub backend_refs: Vec<Value>,
     /// How connections to the issuer behave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::anything")]
+    #[schemars(schema_with = "schema::backend_settings")]
     pub backend_settings: Option<Value>,
 }
 

@@ -92,9 +92,9 @@ pub(crate) fn quantity(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// An object that is carried as it is.
-pub(crate) fn anything(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
+/// A URI.
+pub(crate) fn uri(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "format": "uri" })
 }
 
 /// A type of Kubernetes, without its descriptions and with what makes a quantity.
