@@ -1,7 +1,8 @@
-//! The one binary: `aigw run`, `extproc`, `check`, `explain`, `providers`, `crds`, `mock`, `healthcheck`.
+//! The one binary: `aigw run`, `extproc`, `controller`, `check`, `explain`, `providers`, `crds`, `mock`, `healthcheck`.
 
 mod check;
 mod cli;
+mod controller;
 mod crds;
 mod demo;
 mod envoy;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         cli::Command::Run(args) => run::run(args),
         cli::Command::Extproc(args) => extproc::extproc(args),
+        cli::Command::Controller(args) => controller::controller(args),
         cli::Command::Check(args) => check::check(&args),
         cli::Command::Explain(args) => explain::explain(&args),
         cli::Command::Providers(args) => providers::providers(&args),

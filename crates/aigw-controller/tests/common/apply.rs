@@ -90,3 +90,101 @@ fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
         }
     }
 }
+
+/// A model in its few objects, in the namespace that they are applied to: Gateway `gw` of the class, route `r` for the model `m`,
+/// backend `b`, policy `p`, Secret `s`.
+pub fn one_model(class: &str) -> String {
+    format!(
+        r"
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: gw}}
+spec:
+  gatewayClassName: {class}
+  listeners: [{{name: http, protocol: HTTP, port: 8080}}]
+---
+apiVersion: aigateway.envoyproxy.io/v1beta1
+kind: AIGatewayRoute
+metadata: {{name: r}}
+spec:
+  parentRefs: [{{name: gw, kind: Gateway, group: gateway.networking.k8s.io}}]
+  rules:
+    - matches: [{{headers: [{{type: Exact, name: x-ai-eg-model, value: m}}]}}]
+      backendRefs: [{{name: b}}]
+---
+apiVersion: aigateway.envoyproxy.io/v1beta1
+kind: AIServiceBackend
+metadata: {{name: b}}
+spec:
+  schema: {{name: OpenAI}}
+  backendRef: {{group: gateway.envoyproxy.io, kind: Backend, name: e}}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: Backend
+metadata: {{name: e}}
+spec:
+  endpoints: [{{ip: {{address: 127.0.0.1, port: 9}}}}]
+---
+apiVersion: aigateway.envoyproxy.io/v1beta1
+kind: BackendSecurityPolicy
+metadata: {{name: p}}
+spec:
+  targetRefs: [{{group: aigateway.envoyproxy.io, kind: AIServiceBackend, name: b}}]
+  type: APIKey
+  apiKey: {{secretRef: {{name: s}}}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {{name: s}}
+stringData: {{apiKey: sk-first}}
+"
+    )
+}
+
+/// The status of an object in the space; null when there is none yet.
+pub async fn status(space: &super::Space<'_>, group: &str, kind: &str, name: &str) -> Value {
+    let group_kind = kube::core::GroupVersionKind::gvk(
+        group,
+        if group.contains("networking") {
+            "v1"
+        } else {
+            "v1beta1"
+        },
+        kind,
+    );
+    let (resource, _) = pinned_kind(&space.client, &group_kind).await.unwrap();
+    let api: Api<DynamicObject> = Api::namespaced_with(space.client.clone(), &space.name, &resource);
+    api.get(name).await.unwrap().data["status"].clone()
+}
+
+/// Group of aigw's own kinds.
+pub const GROUP: &str = "aigateway.envoyproxy.io";
+
+/// Waits until a condition of an object in the space has the status; returns the condition. Of a route that of its first parent
+/// is meant.
+pub async fn condition(
+    space: &super::Space<'_>,
+    group: &str,
+    kind: &str,
+    name: &str,
+    condition: &str,
+    wanted: &str,
+) -> Value {
+    eventually(Duration::from_secs(5), || async {
+        let status = status(space, group, kind, name).await;
+        let list = match status["parents"].get(0) {
+            Some(parent) => parent["conditions"].clone(),
+            None => status["conditions"].clone(),
+        };
+        let found = list
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|one| one["type"] == condition)
+            .cloned();
+        found
+            .filter(|one| one["status"] == wanted)
+            .ok_or_else(|| format!("{kind} {name} is to have {condition}={wanted}: {status:#}"))
+    })
+    .await
+}

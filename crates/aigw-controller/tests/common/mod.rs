@@ -14,10 +14,14 @@ mod apply;
 mod audit;
 mod cluster;
 mod keys;
+mod operator;
 mod servers;
 mod space;
+mod store;
 
-pub use apply::{apply_all, apply_crds, read_manifests};
+pub use apply::{GROUP, apply_all, apply_crds, condition, one_model, read_manifests, status};
 pub use audit::Audited;
 pub use cluster::{Cluster, cluster};
+pub use operator::{Operator, controller_of, options, prepare, rules, user_of};
 pub use space::{Space, eventually};
+pub use store::read_snapshot;

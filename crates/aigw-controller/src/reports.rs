@@ -1,0 +1,192 @@
+//! What the pods of data planes say that they serve.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aigw_api::GATEWAY_GROUP;
+use aigw_config::shard::FORMAT;
+use aigw_plan::cluster::Report;
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use crate::bell::Bell;
+use crate::caches::Caches;
+use crate::kinds::index_of;
+use crate::metrics::Metrics;
+use crate::pod::SeenPod;
+use crate::said::{Said, ask};
+use crate::table::Key;
+use crate::term::Right;
+
+/// Pods asked at once.
+const AT_ONCE: usize = 32;
+/// How often pods are asked that serve what was written last.
+const STEADY: Duration = Duration::from_secs(2);
+/// How often the others are asked, for as long after a write.
+const EAGER: Duration = Duration::from_millis(100);
+const EAGER_FOR: Duration = Duration::from_secs(10);
+
+/// The reports, and what is expected of them.
+#[derive(Debug, Default)]
+pub(crate) struct Reports {
+    by_pod: Mutex<BTreeMap<Key, Report>>,
+    /// Version of the last snapshot by uid of the Gateway, and when it was written.
+    expected: Mutex<BTreeMap<String, (String, Instant)>>,
+    wrote: Bell,
+}
+
+impl Reports {
+    /// All reports, in the order of pods.
+    pub(crate) fn all(&self) -> Vec<Report> {
+        let reports = self.by_pod.lock().unwrap_or_else(PoisonError::into_inner);
+        reports.values().cloned().collect()
+    }
+
+    /// The newest format that all pods of a Gateway read.
+    pub(crate) fn format(&self, uid: &str) -> u32 {
+        let reports = self.by_pod.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_gateway = reports
+            .values()
+            .filter(|one| one.gateway_uid == uid && one.format > 0);
+        of_gateway.map(|one| one.format).min().unwrap_or(FORMAT)
+    }
+
+    /// A snapshot was written: pods will serve it soon.
+    pub(crate) fn expect(&self, uid: &str, version: &str) {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        expected.insert(uid.to_owned(), (version.to_owned(), Instant::now()));
+        drop(expected);
+        self.wrote.ring();
+    }
+
+    fn expected(&self) -> BTreeMap<String, (String, Instant)> {
+        self.expected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Puts new reports in place of the old ones; whether they differ.
+    fn replace(&self, new: BTreeMap<Key, Report>) -> bool {
+        let mut reports = self.by_pod.lock().unwrap_or_else(PoisonError::into_inner);
+        let differs = *reports != new;
+        *reports = new;
+        differs
+    }
+}
+
+/// Asks the pods.
+pub(crate) struct Reader {
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) reports: Arc<Reports>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) right: Right,
+}
+
+impl Reader {
+    /// Asks while this process leads; never ends.
+    pub(crate) async fn run(mut self) {
+        loop {
+            self.right.gained().await;
+            let right = self.right.clone();
+            tokio::select! {
+                () = self.lead() => {}
+                () = right.lost() => {}
+            }
+        }
+    }
+
+    async fn lead(&self) {
+        let mut said: BTreeMap<Key, (String, Said)> = BTreeMap::new();
+        let mut steady = Instant::now();
+        loop {
+            let pods = self.caches.pods();
+            let expected = self.reports.expected();
+            let all = Instant::now() >= steady;
+            if all {
+                steady = Instant::now() + STEADY;
+            }
+            let mut asked: Vec<BoxFuture<'static, (Key, String, Option<Said>)>> = Vec::new();
+            for (key, pod) in &pods {
+                let heard = said.get(key).filter(|(uid, _)| *uid == pod.uid);
+                let due = all || heard.is_none_or(|(_, said)| is_behind(said, &expected));
+                if let (true, true, Some(address)) = (pod.ready, due, pod.address.clone()) {
+                    let (key, uid) = (key.clone(), pod.uid.clone());
+                    asked.push(Box::pin(async move { (key, uid, ask(&address).await) }));
+                }
+            }
+            let answers = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE);
+            let answers: Vec<_> = answers.collect().await;
+            for (key, uid, answer) in answers {
+                match answer {
+                    Some(answer) => said.insert(key, (uid, answer)),
+                    // Whether it still serves is not known.
+                    None => said.remove(&key),
+                };
+            }
+            said.retain(|key, (uid, _)| pods.iter().any(|(pod, seen)| pod == key && seen.uid == *uid));
+            self.tell(&pods, &said);
+            let eager = expected.values().any(|(_, at)| at.elapsed() < EAGER_FOR)
+                && said.values().any(|(_, said)| is_behind(said, &expected));
+            let pause = if eager {
+                EAGER
+            } else {
+                steady.saturating_duration_since(Instant::now())
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.caches.bells.pods.changed() => {}
+                () = self.reports.wrote.changed() => {}
+            }
+        }
+    }
+
+    fn tell(&self, pods: &[(Key, Arc<SeenPod>)], said: &BTreeMap<Key, (String, Said)>) {
+        let expected = self.reports.expected();
+        let gateways = index_of(GATEWAY_GROUP, "Gateway");
+        let mut reports = BTreeMap::new();
+        let mut counts = BTreeMap::from([("current", 0), ("behind", 0), ("silent", 0), ("not_ready", 0)]);
+        for (key, pod) in pods {
+            let gateway = (key.0.clone(), pod.gateway.clone());
+            let row = gateways.and_then(|index| self.caches.row(index, &gateway));
+            let Some(row) = row else { continue };
+            let heard = said.get(key).map(|(_, said)| said);
+            let state = match heard {
+                _ if !pod.ready => "not_ready",
+                None => "silent",
+                Some(said) if is_behind(said, &expected) => "behind",
+                Some(_) => "current",
+            };
+            *counts.entry(state).or_insert(0) += 1;
+            let heard = heard
+                .filter(|said| said.gateway_uid == row.uid)
+                .cloned()
+                .unwrap_or_default();
+            let report = Report {
+                gateway_uid: row.uid.clone(),
+                pod: key.1.clone(),
+                ready: pod.ready,
+                version: heard.snapshot,
+                format: heard.format,
+                hashes: heard.hashes,
+                rejected: heard.refused.map(|one| one.detail),
+            };
+            reports.insert(key.clone(), report);
+        }
+        for (state, count) in counts {
+            self.metrics.pods(state, count);
+        }
+        if self.reports.replace(reports) {
+            self.caches.bells.plan.ring();
+        }
+    }
+}
+
+/// Whether it serves something else than what was written last.
+fn is_behind(said: &Said, expected: &BTreeMap<String, (String, Instant)>) -> bool {
+    expected
+        .get(&said.gateway_uid)
+        .is_some_and(|(version, _)| said.snapshot.as_deref() != Some(version))
+}

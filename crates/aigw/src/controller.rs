@@ -1,0 +1,68 @@
+//! `aigw controller`: the operator of a cluster.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use aigw_controller::{Election, Options, connect, run};
+use aigw_plan::cluster::{Claim, Options as PlanOptions};
+use aigw_translate::host::Registry;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tracing::info;
+
+use crate::cli::{ClaimEnvoyGateway, ControllerArgs};
+use crate::process::{self, Failure, start_log, stop_signal, write_ready_file};
+
+/// Runs until a signal comes.
+pub(crate) fn controller(args: ControllerArgs) -> Result<ExitCode, Failure> {
+    start_log(args.log_format);
+    let runtime = process::runtime(process::workers(None).min(4))?;
+    let ended = runtime.block_on(operate(args));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+async fn operate(args: ControllerArgs) -> Result<ExitCode, Failure> {
+    let client = connect(args.kubeconfig.as_deref()).await?;
+    let options = Options {
+        namespace: args
+            .namespace
+            .clone()
+            .unwrap_or_else(|| client.default_namespace().to_owned()),
+        identity: args.identity.clone().unwrap_or_else(host_name),
+        namespaces: args.namespaces.clone(),
+        election: args.leader_election.then(|| Election {
+            duration: args.lease_duration,
+            renew_deadline: args.renew_deadline,
+            retry: args.retry_period,
+            ..Election::default()
+        }),
+        plan: PlanOptions {
+            controller_name: args.controller_name.clone(),
+            claim: match args.claim_envoy_gateway {
+                ClaimEnvoyGateway::Auto => Claim::Auto,
+                ClaimEnvoyGateway::Always => Claim::Always,
+                ClaimEnvoyGateway::Never => Claim::Never,
+            },
+            serve_despite_policies: args.serve_despite_policies,
+            ..PlanOptions::default()
+        },
+    };
+    let admin = TcpListener::bind(args.admin)
+        .await
+        .map_err(|error| format!("cannot listen on the admin address {}: {error}", args.admin))?;
+    let address = admin.local_addr()?;
+    info!(
+        "operator {} of {} (admin http://{address})",
+        options.identity, options.namespace
+    );
+    write_ready_file(args.ready_file.as_deref(), &json!({"admin": address.to_string()}))?;
+    run(client, options, &Registry, admin, stop_signal()).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The host's name, which is the pod's in a pod; beside it a number that another process on the host has not.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}-{}", name.trim(), std::process::id())
+}
