@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::aigatewayroute::LLMRequestCost;
+use crate::dataplane::{Autoscaling, DataPlane, DataPlaneService, Drain};
 use crate::extproc::GatewayConfigExtProc;
 use crate::meta::Resource;
 use crate::schema;
@@ -43,4 +44,20 @@ pub struct GatewayConfigSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::forward_proxy")]
     pub forward_proxy: Option<Value>,
+    /// What takes the clients' connections (default: `Envoy`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_plane: Option<DataPlane>,
+    /// Pods; has no effect together with `autoscaling`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub replicas: Option<i32>,
+    /// The Service before the pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<DataPlaneService>,
+    /// How many pods there are, by how busy they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
+    /// How pods end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drain: Option<Drain>,
 }

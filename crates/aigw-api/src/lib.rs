@@ -12,6 +12,7 @@ mod backendtlspolicy;
 pub mod condition;
 mod crd;
 mod credentials;
+mod dataplane;
 mod extproc;
 mod gateway;
 mod gatewayclass;
@@ -52,6 +53,7 @@ pub use credentials::{
     FromDynamicMetadata, FromRequestHeaders, GCPCredentials, GCPServiceAccountImpersonation,
     GCPWorkloadIdentityFederation, OIDCExchangeToken,
 };
+pub use dataplane::{Autoscaling, DataPlane, DataPlaneService, Drain, ServiceType};
 pub use extproc::{ContainerSettings, GatewayConfigExtProc};
 pub use gateway::{
     AllowedRoutes, Gateway, GatewayListener, GatewaySpec, ListenerTLS, ParentReference, RouteNamespaces,

@@ -25,7 +25,7 @@ mod target;
 mod time;
 mod tolerant;
 mod validate;
-mod workload;
+pub mod workload;
 
 pub use backend::Wanted;
 pub use index::Key;
