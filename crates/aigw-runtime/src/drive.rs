@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aigw_config::Credentials;
 use aigw_engine::{Effect, Effects, ErrorClass, Event, Exchange, Inputs, Outcome, UsageRecord};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::{Instant, Sleep};
 
 use crate::entropy;
@@ -79,7 +80,12 @@ impl Drive {
         self.stage = Stage::Busy;
         let live = self.gateway.load();
         let inputs = self.inputs(&live.credentials);
-        self.exchange.on(event, inputs, effects);
+        if self.takes_long(&event) {
+            // Whatever else waits for this thread, the connection that the event came from above all, goes on with another.
+            tokio::task::block_in_place(|| self.exchange.on(event, inputs, effects));
+        } else {
+            self.exchange.on(event, inputs, effects);
+        }
         drop(live);
         self.stage = Stage::Open;
         if let Some(Effect::Record(record)) = effects.pop_if(|effect| matches!(effect, Effect::Record(_))) {
@@ -87,6 +93,14 @@ impl Drive {
             seen(&record);
             self.gateway.record(record);
         }
+    }
+
+    /// Whether a large body is read, translated or signed now.
+    fn takes_long(&self, event: &Event) -> bool {
+        let is_step = !matches!(event, Event::Body(_) | Event::UpstreamChunk { .. });
+        is_step
+            && self.exchange.is_large()
+            && Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread)
     }
 
     /// The exchange.

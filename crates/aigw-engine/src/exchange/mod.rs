@@ -16,6 +16,7 @@ use aigw_translate::operation::{ErrorShape, Operation};
 use aigw_translate::request::Inbound;
 use bytes::{Bytes, BytesMut};
 use http::HeaderName;
+use http::header::CONTENT_ENCODING;
 
 use crate::attempt::Plan;
 use crate::effect::{Effects, ResponseHead};
@@ -24,6 +25,9 @@ use crate::ledger::UsageRecord;
 use crate::reply::Refusal;
 use crate::route::Place;
 use crate::shared::{Permit, Shared};
+
+/// See [`Exchange::is_large`].
+const LARGE: u64 = 1 << 20;
 
 /// One client request from its head to its usage record.
 #[derive(Debug)]
@@ -215,6 +219,15 @@ impl Exchange {
     /// Another attempt could follow a failure of the one that was asked for last.
     pub fn may_retry(&self) -> bool {
         self.plan.as_ref().is_some_and(Plan::has_more)
+    }
+
+    /// A body of at least a MiB is held, or one of unknown size once it is decoded: an event that makes something of it takes
+    /// its time.
+    pub fn is_large(&self) -> bool {
+        let held = |permit: &Option<Permit>| permit.as_ref().map_or(0, Permit::amount);
+        let is_packed = |request: &RequestHead| request.headers.contains_key(CONTENT_ENCODING);
+        held(&self.permits.body).max(held(&self.permits.answer)) >= LARGE
+            || (matches!(self.phase, Phase::Body) && self.request().is_some_and(is_packed))
     }
 
     /// The host has given the request away: no other attempt can be made, and what was kept for one is dropped.
