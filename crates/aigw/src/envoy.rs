@@ -66,7 +66,7 @@ impl Host {
                 let socket = bind_socket(&path)
                     .map_err(|error| format!("cannot serve Envoy at {}: {error}", path.display()))?;
                 let parking = Parking::new();
-                let server = serve_parked(socket, Arc::clone(&parking), upstreams);
+                let server = serve_parked(socket, Arc::clone(&parking), Arc::clone(&gateway), upstreams);
                 let processor = Processor::new(Arc::clone(&gateway), parking)
                     .reaching(publisher.server().clone())
                     .telling(options.access_log);

@@ -83,7 +83,12 @@ impl Rig {
         let path = |name: &str| directory.path().join(name);
         let native = is_native.then(|| {
             let socket = bind_socket(&path("exchanges.sock")).unwrap();
-            serve_parked(socket, Arc::clone(&parking), Upstreams::new(Proxies::none()))
+            serve_parked(
+                socket,
+                Arc::clone(&parking),
+                Arc::clone(&gateway),
+                Upstreams::new(Proxies::none()),
+            )
         });
         let configuration = xds::Server::new(xds::ServerOptions::default());
         let mut processor = Processor::new(Arc::clone(&gateway), Arc::clone(&parking)).telling(true);

@@ -71,7 +71,8 @@ pub(super) async fn serve(
     };
     // The proxy in front closes what it does not need; we would do it just when it sends the next request.
     let head = (!client.is_proxy).then_some(HEAD);
-    let io = TokioIo::new(Socket::new(transport, Arc::clone(&client.unread)));
+    let idle = context.gateway.load().snapshot.limits.timeouts.idle.duration();
+    let io = TokioIo::new(Socket::new(transport, Arc::clone(&client.unread), idle));
     let service = service_fn(move |request| exchange::serve(Arc::clone(&context), client.clone(), request));
     // How a connection ended is of no interest: each exchange on it has told its own story.
     if http2 {

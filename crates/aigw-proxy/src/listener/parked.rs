@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aigw_runtime::Gateway;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::connection::serve_http1;
 use super::server::accept_all;
+use super::socket::Socket;
 use crate::exchange::{self, Parking};
+use crate::transport::Transport;
 use crate::upstream::Upstreams;
 
 /// The running door. Dropping it cuts all connections.
@@ -22,9 +25,14 @@ pub struct ParkedServer {
 }
 
 /// Serves parked exchanges, and nothing else, on a socket that only the proxy in front can connect to.
-pub fn serve_parked(socket: UnixListener, parking: Arc<Parking>, upstreams: Arc<Upstreams>) -> ParkedServer {
+pub fn serve_parked(
+    socket: UnixListener,
+    parking: Arc<Parking>,
+    gateway: Arc<Gateway>,
+    upstreams: Arc<Upstreams>,
+) -> ParkedServer {
     let (stop, stopped) = watch::channel(false);
-    let task = tokio::spawn(accept(socket, parking, upstreams, stopped));
+    let task = tokio::spawn(accept(socket, parking, gateway, upstreams, stopped));
     ParkedServer { stop, task }
 }
 
@@ -46,13 +54,16 @@ impl Drop for ParkedServer {
 async fn accept(
     socket: UnixListener,
     parking: Arc<Parking>,
+    gateway: Arc<Gateway>,
     upstreams: Arc<Upstreams>,
     mut stop: watch::Receiver<bool>,
 ) {
     let stopped = stop.clone();
     let serve = |stream| {
         let (parking, upstreams) = (Arc::clone(&parking), Arc::clone(&upstreams));
-        connection(stream, parking, upstreams, stopped.clone())
+        let idle = gateway.load().snapshot.limits.timeouts.idle.duration();
+        let socket = Socket::new(Transport::Unix(stream), Arc::default(), idle);
+        connection(socket, parking, upstreams, stopped.clone())
     };
     let mut connections = accept_all(&socket, serve, "parked exchanges", &mut stop).await;
     drop(socket);
@@ -60,7 +71,7 @@ async fn accept(
 }
 
 async fn connection(
-    stream: UnixStream,
+    socket: Socket,
     parking: Arc<Parking>,
     upstreams: Arc<Upstreams>,
     stop: watch::Receiver<bool>,
@@ -68,5 +79,5 @@ async fn connection(
     let service =
         service_fn(move |request| exchange::resume(Arc::clone(&parking), Arc::clone(&upstreams), request));
     // The proxy in front closes what it does not need; we would do it just when it sends the next request.
-    serve_http1(TokioIo::new(stream), None, service, stop).await;
+    serve_http1(TokioIo::new(socket), None, service, stop).await;
 }

@@ -1,5 +1,5 @@
-//! A client's socket that, where an answer went out before the request was read to its end, is closed in a way that lets the
-//! answer arrive.
+//! A client's socket. Where an answer went out before the request was read to its end, it is closed in a way that lets the answer
+//! arrive; and a client that takes nothing for too long is cut, since nobody would ask its exchange for its deadlines then.
 
 use std::future::Future;
 use std::io;
@@ -26,17 +26,38 @@ pub(super) struct Socket {
     timer: Option<Pin<Box<Sleep>>>,
     /// When lingering ends whatever comes.
     until: Option<Instant>,
+    /// How long a client may take nothing of what is for it.
+    patience: Duration,
+    /// Runs while it takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
     /// `unread` is set by whoever leaves a part of a request unread.
-    pub fn new(transport: Transport, unread: Arc<AtomicBool>) -> Self {
+    pub fn new(transport: Transport, unread: Arc<AtomicBool>, patience: Duration) -> Self {
         Self {
             transport,
             unread,
             timer: None,
             until: None,
+            patience,
+            stalled: None,
         }
+    }
+
+    /// What became of a write, unless the client takes nothing for too long.
+    fn bound<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.patience;
+        let timer = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        ready!(timer.as_mut().poll(cx));
+        let text = "the client takes nothing of its answer";
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)))
     }
 
     /// Closing a socket with unread bytes in it resets the connection, and the reset overtakes the answer at the client
@@ -78,7 +99,8 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.transport).poll_write(cx, buf)
+        let written = Pin::new(&mut self.transport).poll_write(cx, buf);
+        self.bound(cx, written)
     }
 
     fn poll_write_vectored(
@@ -86,7 +108,8 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.transport).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.transport).poll_write_vectored(cx, bufs);
+        self.bound(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -94,7 +117,8 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.transport).poll_flush(cx)
+        let flushed = Pin::new(&mut self.transport).poll_flush(cx);
+        self.bound(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -105,5 +129,37 @@ impl AsyncWrite for Socket {
             ready!(self.poll_linger(cx));
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_cut_and_a_slow_one_is_not() {
+        const PATIENCE: Duration = Duration::from_secs(2);
+        let (ours, mut client) = UnixStream::pair().unwrap();
+        let mut socket = Socket::new(Transport::Unix(ours), Arc::default(), PATIENCE);
+        let data = vec![0; 4 << 20];
+        let slow = async {
+            let mut room = vec![0; 1 << 20];
+            let mut left = data.len();
+            while left > 0 {
+                tokio::time::sleep(PATIENCE / 10).await;
+                left -= client.read(&mut room).await.unwrap();
+            }
+        };
+        let began = Instant::now();
+        let (written, ()) = tokio::join!(socket.write_all(&data), slow);
+        written.unwrap();
+        assert!(began.elapsed() > PATIENCE, "longer than a pause may be");
+        let began = Instant::now();
+        let error = socket.write_all(&data).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() >= PATIENCE);
     }
 }
