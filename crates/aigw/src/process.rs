@@ -15,6 +15,18 @@ pub(crate) fn workers(asked: Option<u16>) -> usize {
     asked.map_or(cores, usize::from)
 }
 
+/// As many open files as the system allows: two for each request soon come to more than the usual first limit. An Envoy of ours
+/// inherits it.
+pub(crate) fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        // What there is goes on to do.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
 /// The threads.
 pub(crate) fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()

@@ -19,6 +19,7 @@ use crate::process::{self, Failure, start_log, stop_signal, write_ready_file};
 /// Serves until a signal comes.
 pub(crate) fn start(args: ServeArgs, listen: Option<String>, kind: Kind) -> Result<ExitCode, Failure> {
     start_log(args.log_format);
+    process::raise_file_limit();
     let runtime = process::runtime(process::workers(args.workers))?;
     let ended = runtime.block_on(serve(args, listen, kind));
     // Whoever does not read the log holds up its writing, but not the end.
