@@ -27,9 +27,17 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(super) struct Publisher {
     server: xds::Server,
     options: xds::Options,
-    /// What the last version was made with; one is published at a time.
-    last: Mutex<Materials>,
+    /// What the last version was made of; one is published at a time.
+    last: Mutex<Option<Last>>,
     process: OnceLock<watch::Receiver<EnvoyState>>,
+}
+
+/// What a version was made of.
+#[derive(Debug)]
+struct Last {
+    /// The gateway takes it over only after it was published, so its own may be older.
+    snapshot: Arc<Snapshot>,
+    materials: Materials,
 }
 
 /// For the admin port.
@@ -107,7 +115,10 @@ impl Publisher {
         let mut last = self.last.lock().await;
         let materials = read(snapshot).await?;
         self.offer(snapshot, &materials).await?;
-        *last = materials;
+        *last = Some(Last {
+            snapshot: Arc::clone(snapshot),
+            materials,
+        });
         Ok(())
     }
 
@@ -134,20 +145,22 @@ impl Publisher {
     pub async fn refresh(self: Arc<Self>, gateway: Weak<Gateway>) {
         loop {
             tokio::time::sleep(REFRESH).await;
+            if gateway.strong_count() == 0 {
+                return;
+            }
             let mut last = self.last.lock().await;
-            let Some(gateway) = gateway.upgrade() else { return };
-            let snapshot = Arc::clone(&gateway.load().snapshot);
-            let Ok(materials) = read(&snapshot).await else {
+            let Some(last) = last.as_mut() else { continue };
+            let Ok(materials) = read(&last.snapshot).await else {
                 continue;
             };
-            if *last == materials {
+            if last.materials == materials {
                 continue;
             }
-            match self.offer(&snapshot, &materials).await {
+            match self.offer(&last.snapshot, &materials).await {
                 Ok(()) => info!("Envoy serves new certificates"),
                 Err(problem) => warn!("keeping the last good certificates: {problem}"),
             }
-            *last = materials;
+            last.materials = materials;
         }
     }
 }
