@@ -14,7 +14,7 @@ use aigw_extproc::names;
 use aigw_extproc::xds::DataPath;
 
 use support::relay::Mode;
-use support::snapshot::at;
+use support::snapshot::{Setup, at};
 use support::{Bench, client, free, upstream};
 
 #[tokio::test]
@@ -52,6 +52,48 @@ async fn a_processor_that_is_gone_or_hangs_is_a_503_with_a_reason() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn one_call_that_is_never_answered_ends_with_a_reason_and_the_others_go_on() {
+    let Some(mut bench) = Bench::new(DataPath::Extproc) else {
+        return;
+    };
+    let address = free();
+    let target = at(upstream::tcp("target").await);
+    let cluster = names::cluster(&target);
+    let headers = [("x-test-cluster", cluster.as_str())];
+    bench.start_envoy();
+    let mut setup = Setup::new("v1")
+        .listener("main", address)
+        .endpoint(target.clone());
+    setup.idle = Some(500);
+    bench.publish(&setup).await.unwrap();
+    let began = Instant::now();
+    let named = cluster.clone();
+    let stuck = tokio::spawn(async move {
+        let headers = [
+            ("x-test-cluster", named.as_str()),
+            ("x-test-stuck", "1"),
+            ("x-request-id", "of-the-client"),
+        ];
+        client::post(address, "/", &headers, "hello").await
+    });
+    while began.elapsed() < Duration::from_secs(3) {
+        assert_eq!(client::post(address, "/", &headers, "hello").await.status, 200);
+    }
+    let answer = stuck.await.unwrap();
+    let lasted = began.elapsed();
+    // The engine's own word would come first; Envoy gives it five seconds more than the silence that is allowed.
+    assert!(
+        lasted > Duration::from_secs(5) && lasted < Duration::from_secs(15),
+        "{lasted:?}"
+    );
+    assert_eq!(answer.status, 504, "{answer:?}");
+    assert_eq!(answer.header("x-aigw-error"), Some("upstream_timeout"));
+    assert_eq!(answer.header("x-request-id"), Some("of-the-client"));
+    let answer = client::post(address, "/", &headers, "hello").await;
+    assert_eq!((answer.status, answer.header("x-request-id")), (200, None));
 }
 
 #[tokio::test]

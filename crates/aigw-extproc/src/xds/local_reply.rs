@@ -109,6 +109,8 @@ impl Reason {
             headers_to_add: vec![
                 set_header(names::LOCAL_REPLY_HEADER, "%RESPONSE_FLAGS%"),
                 set_header("x-aigw-error", code),
+                // The client's own; where it sent none, there is none.
+                set_header("x-request-id", "%REQ(X-REQUEST-ID)%"),
             ],
             ..ResponseMapper::default()
         }

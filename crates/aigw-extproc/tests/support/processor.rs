@@ -1,4 +1,5 @@
-//! A processor that sends a request to the cluster that the client names in `x-test-cluster`, once its body has come.
+//! A processor that sends a request to the cluster that the client names in `x-test-cluster`, once its body has come, and never
+//! says a word to one with `x-test-stuck`.
 
 use envoy_types::pb::envoy::config::core::v3::{
     HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction,
@@ -60,8 +61,12 @@ async fn serve(mut events: Streaming<ProcessingRequest>, out: &Out, about: Strin
     while let Some(message) = events.message().await.ok()? {
         match message.request? {
             Event::RequestHeaders(headers) => {
-                let found = headers.headers?.headers.into_iter();
+                let found = headers.headers?.headers;
+                if found.iter().any(|header| header.key == "x-test-stuck") {
+                    std::future::pending::<()>().await;
+                }
                 cluster = found
+                    .into_iter()
                     .filter(|header| header.key == "x-test-cluster")
                     .map(|header| String::from_utf8(header.raw_value).unwrap())
                     .next();

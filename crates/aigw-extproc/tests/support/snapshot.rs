@@ -15,6 +15,8 @@ pub struct Setup {
     pub version: &'static str,
     pub listeners: Vec<Listener>,
     pub endpoints: Vec<Endpoint>,
+    /// Milliseconds of silence that are allowed, where the test minds.
+    pub idle: Option<u64>,
 }
 
 impl Setup {
@@ -89,7 +91,7 @@ pub fn snapshot(setup: &Setup) -> Snapshot {
                 connect: Millis(2_000),
                 first_byte: Millis(600_000),
                 first_byte_stream: Millis(120_000),
-                idle: Millis(300_000),
+                idle: Millis(setup.idle.unwrap_or(300_000)),
                 request: None,
             },
             allowed_origins: Vec::new(),
