@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 
 import pytest
 from anthropic import Anthropic
@@ -116,6 +117,15 @@ def scripted():
     yield begin
     for upstream in mine:
         upstream.close()
+
+
+@pytest.fixture
+def port():
+    """A port that nobody else gets, and that Envoy can listen on: bound here, shared, and never listened on."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
 
 
 @pytest.fixture

