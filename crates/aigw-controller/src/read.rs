@@ -3,12 +3,8 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 
-use aigw_api::Metadata;
-use aigw_config::Origin;
-use aigw_plan::{Kind, Object, Unreadable};
+use aigw_plan::{Object, read_as};
 use kube::api::{DynamicObject, ObjectMeta};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize as _, Serialize};
 use serde_json::{Map, Value};
 
 use crate::kinds::{Content, Watched};
@@ -44,10 +40,14 @@ pub(crate) fn read(watched: &Watched, object: DynamicObject) -> Held {
     let shown = reduced(&metadata);
     let print = print_of(&shown, &members);
     members.insert("metadata".to_owned(), shown);
+    let mut object = read_as(watched.kind, &Value::Object(members));
+    if let (Some(object), Some(entries)) = (&mut object, status.get("ancestors").and_then(Value::as_array)) {
+        object.ancestors.clone_from(entries);
+    }
     Held {
         uid: metadata.uid.unwrap_or_default(),
         version: metadata.resource_version.unwrap_or_default(),
-        object: Some(object_of(watched.kind, &Value::Object(members))),
+        object,
         status_print: print_of_value(&status),
         status,
         print,
@@ -110,113 +110,4 @@ fn print_of(metadata: &Value, members: &Map<String, Value>) -> u64 {
         member.to_string().hash(&mut hasher);
     }
     hasher.finish()
-}
-
-/// The object as the plan reads it.
-pub(crate) fn object_of(kind: &'static str, value: &Value) -> Object {
-    let (read, unread): Read = match kind {
-        "AIGatewayRoute" => typed(value, Kind::AIGatewayRoute),
-        "AIServiceBackend" => typed(value, Kind::AIServiceBackend),
-        "BackendSecurityPolicy" => typed(value, Kind::BackendSecurityPolicy),
-        "GatewayConfig" => typed(value, Kind::GatewayConfig),
-        "GatewayClass" => typed(value, Kind::GatewayClass),
-        "Gateway" => typed(value, Kind::Gateway),
-        "BackendTLSPolicy" => typed(value, Kind::BackendTLSPolicy),
-        "ReferenceGrant" => typed(value, Kind::ReferenceGrant),
-        "Backend" => typed(value, Kind::Backend),
-        "BackendTrafficPolicy" => typed(value, Kind::BackendTrafficPolicy),
-        "ClientTrafficPolicy" => typed(value, Kind::ClientTrafficPolicy),
-        "SecurityPolicy" => typed(value, Kind::SecurityPolicy),
-        "EnvoyProxy" => typed(value, Kind::EnvoyProxy),
-        "QuotaPolicy" => typed(value, Kind::QuotaPolicy),
-        "MCPRoute" => typed(value, Kind::MCPRoute),
-        "Namespace" => plain(value, Kind::Namespace),
-        "Service" => plain(value, Kind::Service),
-        "EndpointSlice" => plain(value, Kind::EndpointSlice),
-        "Secret" => plain(value, Kind::Secret),
-        "ConfigMap" => plain(value, Kind::ConfigMap),
-        _ => (Err("the kind is not known".to_owned()), Vec::new()),
-    };
-    Object {
-        kind: read.unwrap_or_else(|problem| unreadable(kind, value, problem)),
-        origin: Origin::default(),
-        unread,
-    }
-}
-
-/// The object or what is wrong with it, and what of it is not read.
-type Read = (Result<Kind, String>, Vec<String>);
-
-/// An object whose other members are nobody's mistake. No message shows what it holds: it may be a Secret.
-fn plain<T: DeserializeOwned>(value: &Value, kind: impl FnOnce(T) -> Kind) -> Read {
-    let read = T::deserialize(value).map(kind);
-    (read.map_err(|_| "it cannot be read".to_owned()), Vec::new())
-}
-
-fn typed<T: DeserializeOwned + Serialize>(value: &Value, kind: impl FnOnce(T) -> Kind) -> Read {
-    let object = match T::deserialize(value) {
-        Ok(object) => object,
-        Err(error) => return (Err(error.to_string()), Vec::new()),
-    };
-    let mut unread = Vec::new();
-    if let (Some(written), Ok(read)) = (value.get("spec"), serde_json::to_value(&object)) {
-        left_over(
-            written,
-            read.get("spec").unwrap_or(&Value::Null),
-            "spec",
-            &mut unread,
-        );
-    }
-    (Ok(kind(object)), unread)
-}
-
-/// Members that were written and are not among what was read.
-fn left_over(written: &Value, read: &Value, path: &str, unread: &mut Vec<String>) {
-    match (written, read) {
-        (Value::Object(written), read) => {
-            for (name, value) in written {
-                let path = format!("{path}.{name}");
-                match read.get(name) {
-                    Some(read) => left_over(value, read, &path, unread),
-                    // What says nothing is not written again.
-                    None if says_nothing(value) => {}
-                    None => unread.push(path),
-                }
-            }
-        }
-        (Value::Array(written), Value::Array(read)) => {
-            for (index, (value, read)) in written.iter().zip(read).enumerate() {
-                left_over(value, read, &format!("{path}[{index}]"), unread);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn says_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.values().all(says_nothing),
-        _ => false,
-    }
-}
-
-/// What can be known of an object that cannot be read.
-fn unreadable(kind: &'static str, value: &Value, problem: String) -> Kind {
-    let metadata = value
-        .get("metadata")
-        .and_then(|one| Metadata::deserialize(one).ok())
-        .unwrap_or_default();
-    let targets = value.pointer("/spec/targetRefs").and_then(Value::as_array);
-    Kind::Unreadable(Unreadable {
-        kind,
-        metadata,
-        targets: targets
-            .into_iter()
-            .flatten()
-            .filter_map(|one| one.get("name")?.as_str().map(str::to_owned))
-            .collect(),
-        message: Some(problem),
-    })
 }

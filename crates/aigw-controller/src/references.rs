@@ -13,7 +13,6 @@ use tracing::warn;
 
 use crate::caches::{Caches, Interest};
 use crate::kinds::index_of;
-use crate::read::object_of;
 use crate::table::Key;
 
 /// Requests at once.
@@ -95,7 +94,7 @@ impl References {
             match answer {
                 Ok(data) => {
                     changed = true;
-                    entry.object = data.map(|data| object_of(kind_of(&resource), &data));
+                    entry.object = data.and_then(|data| aigw_plan::read_as(&resource.kind, &data));
                     entry.version = version;
                     entry.failures = 0;
                 }
@@ -138,13 +137,5 @@ async fn fetch(
         }
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no answer".to_owned()),
-    }
-}
-
-fn kind_of(resource: &ApiResource) -> &'static str {
-    if resource.kind == "Secret" {
-        "Secret"
-    } else {
-        "ConfigMap"
     }
 }

@@ -190,6 +190,12 @@ impl Planner<'_> {
                     return Err(LeftOut::warning(cause, "spec.backendRef", message));
                 }
                 let found = self.place_of_backend(&key);
+                if let (Some(_), Some(backend), Err((reason, text))) =
+                    (self.cluster, index.backends.get(&key), &found)
+                {
+                    self.findings
+                        .warn(backend.subject(), Cause::accepted(reason), "", text.as_str());
+                }
                 let place = found.map_err(|(reason, text)| {
                     LeftOut::warning(Cause::refs(reason), "spec.backendRef", text)
                 })?;

@@ -76,11 +76,18 @@ impl Planner<'_> {
                 return Err((reason::NOT_SUPPORTED_YET, message));
             }
             let host = Some(&validation.hostname).filter(|host| !host.is_empty());
+            let authorities = self.authorities(&policy.key, &validation.ca_certificate_refs);
+            if let (Some(_), Err((reason, text))) = (self.cluster, &authorities) {
+                self.findings.warn(
+                    policy.subject(),
+                    Cause::refs(reason),
+                    "spec.validation",
+                    text.as_str(),
+                );
+            }
             return Ok(Some(UpstreamTls {
                 ca: None,
-                ca_pem: self
-                    .authorities(&policy.key, &validation.ca_certificate_refs)
-                    .map_err(|(reason, text)| (reason, format!("{object}: {text}")))?,
+                ca_pem: authorities.map_err(|(reason, text)| (reason, format!("{object}: {text}")))?,
                 server_name: host.cloned(),
             }));
         }

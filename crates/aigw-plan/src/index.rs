@@ -59,6 +59,7 @@ pub(crate) struct Placed<'a, T> {
     pub(crate) object: &'a T,
     /// Fields that were written and that nobody reads.
     pub(crate) unread: &'a [String],
+    pub(crate) ancestors: &'a [serde_json::Value],
 }
 
 impl<T> Placed<'_, T> {
@@ -153,7 +154,7 @@ impl<'a> Index<'a> {
             kind: object.kind.name(),
             key,
             origin,
-            unread: &object.unread,
+            from: object,
         };
         match &object.kind {
             Kind::AIGatewayRoute(one) => place.put(&mut self.routes, one),
@@ -215,7 +216,7 @@ struct Place<'a> {
     kind: &'static str,
     key: Key,
     origin: Origin,
-    unread: &'a [String],
+    from: &'a Object,
 }
 
 impl<'a> Place<'a> {
@@ -225,7 +226,8 @@ impl<'a> Place<'a> {
             key: self.key,
             origin: self.origin,
             object,
-            unread: self.unread,
+            unread: &self.from.unread,
+            ancestors: &self.from.ancestors,
         }
     }
 

@@ -31,5 +31,5 @@ pub use backend::Wanted;
 pub use index::Key;
 pub use object::{Kind, Object, Unreadable};
 pub use plan::{Planned, plan};
-pub use read::read;
+pub use read::{read, read_as};
 pub use tolerant::compile_tolerantly;

@@ -17,6 +17,20 @@ pub struct Object {
     /// Fields of its spec that were written and that nobody reads, such as `spec.rateLimit`. Only the operator asks for
     /// them.
     pub unread: Vec<String>,
+    /// What is written in `status.ancestors`, of a policy in a cluster: entries of others stay.
+    pub ancestors: Vec<serde_json::Value>,
+}
+
+impl Object {
+    /// An object that was written at `origin`, outside of a cluster.
+    pub fn new(kind: Kind, origin: Origin) -> Self {
+        Self {
+            kind,
+            origin,
+            unread: Vec::new(),
+            ancestors: Vec::new(),
+        }
+    }
 }
 
 /// The kinds that have a meaning for a plan.

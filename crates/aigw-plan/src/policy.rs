@@ -7,7 +7,7 @@ use aigw_config::{LimitsSpec, Millis, RetrySpec, RuleSpec, Size, TimeoutsSpec};
 
 use crate::finding::{Cause, Findings};
 use crate::index::{Index, Key, Placed};
-use crate::target::{Aim, both};
+use crate::target::{Aim, both, is_for_listener};
 
 /// What may not be served, each with the policy that restricts access to it.
 #[derive(Debug, Default)]
@@ -140,7 +140,14 @@ pub(crate) fn traffic(
     let hit = own.iter().chain(&of_gateways);
     for policy in hit.filter_map(|key| index.traffic.get(key)) {
         let timeouts = timeouts(policy, findings);
+        let sections = sections(policy, route);
         for rule in rules.iter_mut() {
+            if sections
+                .as_ref()
+                .is_some_and(|names| !names.contains(&rule.name.as_deref()))
+            {
+                continue;
+            }
             if rule.retry.is_none() {
                 rule.retry = policy
                     .object
@@ -160,6 +167,19 @@ pub(crate) fn traffic(
             .take()
             .filter(|timeouts| *timeouts != TimeoutsSpec::default());
     }
+}
+
+/// The rules of the route that the policy is for; `None`: all.
+fn sections<'a>(
+    policy: &'a Placed<'_, BackendTrafficPolicy>,
+    route: &Placed<'_, AIGatewayRoute>,
+) -> Option<Vec<Option<&'a str>>> {
+    let spec = &policy.object.spec;
+    let aim = Aim::Route(route.key.clone());
+    let own = both(&spec.target_ref, &spec.target_refs)
+        .filter(|one| Aim::of(one, &policy.key.namespace).as_ref() == Some(&aim));
+    let names: Vec<Option<&str>> = own.map(|one| one.section_name.as_deref()).collect();
+    (!names.is_empty() && !names.contains(&None)).then_some(names)
 }
 
 fn timeouts(policy: &Placed<'_, BackendTrafficPolicy>, findings: &mut Findings) -> TimeoutsSpec {
@@ -215,6 +235,7 @@ fn retries(policy: &RetryPolicy, rule: &RuleSpec) -> RetrySpec {
 pub(crate) fn is_for_gateway(policy: &Placed<'_, ClientTrafficPolicy>, gateway: &Key) -> bool {
     let spec = &policy.object.spec;
     both(&spec.target_ref, &spec.target_refs)
+        .filter(|one| !is_for_listener(one))
         .filter_map(|one| Aim::of(one, &policy.key.namespace))
         .any(|aim| matches!(aim, Aim::Gateway(key) if key == *gateway))
 }

@@ -13,37 +13,48 @@ pub fn read(value: &Value) -> Option<Object> {
     let api_version = value.get("apiVersion")?.as_str()?;
     let (group, _) = api_version.split_once('/').unwrap_or(("", api_version));
     let kind = value.get("kind")?.as_str()?;
-    let (kind, unread) = match (group, kind) {
-        (GROUP, "AIGatewayRoute") => spec(value, "AIGatewayRoute", Kind::AIGatewayRoute),
-        (GROUP, "AIServiceBackend") => spec(value, "AIServiceBackend", Kind::AIServiceBackend),
-        (GROUP, "BackendSecurityPolicy") => spec(value, "BackendSecurityPolicy", Kind::BackendSecurityPolicy),
-        (GROUP, "GatewayConfig") => spec(value, "GatewayConfig", Kind::GatewayConfig),
-        (GROUP, "QuotaPolicy") => spec(value, "QuotaPolicy", Kind::QuotaPolicy),
-        (GROUP, "MCPRoute") => spec(value, "MCPRoute", Kind::MCPRoute),
-        (ENVOY_GATEWAY_GROUP, "Backend") => spec(value, "Backend", Kind::Backend),
-        (ENVOY_GATEWAY_GROUP, "BackendTrafficPolicy") => {
-            spec(value, "BackendTrafficPolicy", Kind::BackendTrafficPolicy)
+    let is_meant = match kind {
+        "Backend" | "BackendTrafficPolicy" | "ClientTrafficPolicy" | "SecurityPolicy" | "EnvoyProxy" => {
+            group == ENVOY_GATEWAY_GROUP
         }
-        (ENVOY_GATEWAY_GROUP, "ClientTrafficPolicy") => {
-            spec(value, "ClientTrafficPolicy", Kind::ClientTrafficPolicy)
-        }
-        (ENVOY_GATEWAY_GROUP, "SecurityPolicy") => (Kind::SecurityPolicy(access(value)), Vec::new()),
-        (ENVOY_GATEWAY_GROUP, "EnvoyProxy") => spec(value, "EnvoyProxy", Kind::EnvoyProxy),
-        (GATEWAY_GROUP, "GatewayClass") => spec(value, "GatewayClass", Kind::GatewayClass),
-        (GATEWAY_GROUP, "Gateway") => spec(value, "Gateway", Kind::Gateway),
-        (GATEWAY_GROUP, "BackendTLSPolicy") => spec(value, "BackendTLSPolicy", Kind::BackendTLSPolicy),
-        (GATEWAY_GROUP, "ReferenceGrant") => spec(value, "ReferenceGrant", Kind::ReferenceGrant),
-        ("", "Secret") => whole(value, "Secret", Kind::Secret),
-        ("", "ConfigMap") => whole(value, "ConfigMap", Kind::ConfigMap),
-        ("", "Namespace") => whole(value, "Namespace", Kind::Namespace),
-        ("", "Service") => whole(value, "Service", Kind::Service),
-        ("discovery.k8s.io", "EndpointSlice") => whole(value, "EndpointSlice", Kind::EndpointSlice),
+        "GatewayClass" | "Gateway" | "BackendTLSPolicy" | "ReferenceGrant" => group == GATEWAY_GROUP,
+        "Secret" | "ConfigMap" | "Namespace" | "Service" => group.is_empty(),
+        "EndpointSlice" => group == "discovery.k8s.io",
+        _ => group == GROUP,
+    };
+    is_meant.then(|| read_as(kind, value)).flatten()
+}
+
+/// The same for an object that is known to be of this kind, and of the group that a plan means by it.
+pub fn read_as(kind: &str, value: &Value) -> Option<Object> {
+    let (kind, unread) = match kind {
+        "AIGatewayRoute" => spec(value, "AIGatewayRoute", Kind::AIGatewayRoute),
+        "AIServiceBackend" => spec(value, "AIServiceBackend", Kind::AIServiceBackend),
+        "BackendSecurityPolicy" => spec(value, "BackendSecurityPolicy", Kind::BackendSecurityPolicy),
+        "GatewayConfig" => spec(value, "GatewayConfig", Kind::GatewayConfig),
+        "QuotaPolicy" => spec(value, "QuotaPolicy", Kind::QuotaPolicy),
+        "MCPRoute" => spec(value, "MCPRoute", Kind::MCPRoute),
+        "Backend" => spec(value, "Backend", Kind::Backend),
+        "BackendTrafficPolicy" => spec(value, "BackendTrafficPolicy", Kind::BackendTrafficPolicy),
+        "ClientTrafficPolicy" => spec(value, "ClientTrafficPolicy", Kind::ClientTrafficPolicy),
+        "SecurityPolicy" => (Kind::SecurityPolicy(access(value)), Vec::new()),
+        "EnvoyProxy" => spec(value, "EnvoyProxy", Kind::EnvoyProxy),
+        "GatewayClass" => spec(value, "GatewayClass", Kind::GatewayClass),
+        "Gateway" => spec(value, "Gateway", Kind::Gateway),
+        "BackendTLSPolicy" => spec(value, "BackendTLSPolicy", Kind::BackendTLSPolicy),
+        "ReferenceGrant" => spec(value, "ReferenceGrant", Kind::ReferenceGrant),
+        "Secret" => whole(value, "Secret", Kind::Secret),
+        "ConfigMap" => whole(value, "ConfigMap", Kind::ConfigMap),
+        "Namespace" => whole(value, "Namespace", Kind::Namespace),
+        "Service" => whole(value, "Service", Kind::Service),
+        "EndpointSlice" => whole(value, "EndpointSlice", Kind::EndpointSlice),
         _ => return None,
     };
+    let ancestors = value.pointer("/status/ancestors").and_then(Value::as_array);
     Some(Object {
-        kind,
-        origin: Origin::default(),
         unread,
+        ancestors: ancestors.cloned().unwrap_or_default(),
+        ..Object::new(kind, Origin::default())
     })
 }
 
@@ -55,7 +66,7 @@ fn spec<T: DeserializeOwned + Serialize>(
 ) -> (Kind, Vec<String>) {
     let object = match T::deserialize(value) {
         Ok(object) => object,
-        Err(error) => return (unreadable(value, kind, &error), Vec::new()),
+        Err(error) => return (unreadable(value, kind, error.to_string()), Vec::new()),
     };
     let mut unread = Vec::new();
     if let (Some(written), Ok(read)) = (value.get("spec"), serde_json::to_value(&object)) {
@@ -65,11 +76,11 @@ fn spec<T: DeserializeOwned + Serialize>(
     (make(object), unread)
 }
 
-/// An object whose fields others fill in.
+/// An object whose fields others fill in. No message shows what it holds: it may be a Secret.
 fn whole<T: DeserializeOwned>(value: &Value, kind: &'static str, make: fn(T) -> Kind) -> (Kind, Vec<String>) {
     let kind = match T::deserialize(value) {
         Ok(object) => make(object),
-        Err(error) => unreadable(value, kind, &error),
+        Err(_) => unreadable(value, kind, "a member is not of its type".to_owned()),
     };
     (kind, Vec::new())
 }
@@ -86,7 +97,7 @@ fn access(value: &Value) -> SecurityPolicy {
     })
 }
 
-fn unreadable(value: &Value, kind: &'static str, error: &serde_json::Error) -> Kind {
+fn unreadable(value: &Value, kind: &'static str, why: String) -> Kind {
     let targets = value
         .pointer("/spec/targetRefs")
         .and_then(Value::as_array)
@@ -97,7 +108,7 @@ fn unreadable(value: &Value, kind: &'static str, error: &serde_json::Error) -> K
         kind,
         metadata: metadata(value),
         targets: targets.map(str::to_owned).collect(),
-        message: Some(format!("cannot be read: {error}")),
+        message: Some(format!("cannot be read: {why}")),
     })
 }
 
@@ -132,7 +143,7 @@ fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
+        Value::Object(members) => members.values().all(is_empty),
         Value::String(text) => text.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
     }

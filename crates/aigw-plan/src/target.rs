@@ -73,7 +73,8 @@ impl Targets {
         for policy in index.traffic.values() {
             let spec = &policy.object.spec;
             for target in both(&spec.target_ref, &spec.target_refs) {
-                if let Some(aim) = Aim::of(target, &policy.key.namespace) {
+                if let Some(aim) = Aim::of(target, &policy.key.namespace).filter(|_| !is_for_listener(target))
+                {
                     add(&mut out.traffic, aim, &policy.key);
                 }
             }
@@ -118,6 +119,11 @@ pub(crate) fn both<'a>(
     many: &'a [TargetReference],
 ) -> impl Iterator<Item = &'a TargetReference> {
     one.iter().chain(many)
+}
+
+/// Whether the target is one listener of a Gateway alone. Nothing but access can be told apart by listener.
+pub(crate) fn is_for_listener(target: &TargetReference) -> bool {
+    target.kind == "Gateway" && target.section_name.as_ref().is_some_and(|name| !name.is_empty())
 }
 
 /// Whether the target is one of Envoy Gateway's Backends.

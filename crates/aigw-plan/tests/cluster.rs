@@ -10,8 +10,16 @@ use serde_json::json;
 fn a_healthy_cluster_is_served_and_says_so() {
     let plan = served(&cluster());
     for one in &plan.statuses {
-        let conditions = one.value["conditions"].as_array().unwrap();
-        for condition in conditions {
+        let value = match one.value["ancestors"].as_array() {
+            Some(ancestors) => &ancestors[0],
+            None => &one.value,
+        };
+        for condition in value["conditions"].as_array().unwrap() {
+            assert_ne!(
+                condition["type"], "Warning",
+                "{} {}: {condition:#}",
+                one.kind, one.name
+            );
             assert_eq!(
                 condition["status"], "True",
                 "{} {}: {condition:#}",

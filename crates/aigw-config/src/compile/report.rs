@@ -68,12 +68,15 @@ impl<'a> Report<'a> {
     }
 }
 
+/// Room for a namespace, a name and an entry of Kubernetes, each as long as may be.
+const MAX_NAME: usize = 640;
+
 /// Names appear in logs, metric labels and headers.
 fn name_rule(name: &str) -> Result<(), String> {
     if name.is_empty() {
         Err("a name is needed".to_owned())
-    } else if name.len() > 253 {
-        Err("the name is longer than 253 characters".to_owned())
+    } else if name.len() > MAX_NAME {
+        Err(format!("the name is longer than {MAX_NAME} characters"))
     } else if !name.bytes().all(|b| b.is_ascii_graphic()) {
         Err("use letters, digits and punctuation of ASCII, without spaces".to_owned())
     } else {

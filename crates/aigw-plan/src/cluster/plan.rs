@@ -26,7 +26,7 @@ pub fn plan_cluster(world: &World, options: &Options, capabilities: &dyn Capabil
     let classes = class::ours(&index, options);
     let gateways = gateway::all(&index, &classes, &mut wanted.secrets);
     endpoint::check_policies(&index, &mut findings);
-    helpers::note_unread(&index, &mut findings);
+    helpers::note_fields(&index, &mut findings);
     let mut closed = policy::closed(&index, options.serve_despite_policies, &mut findings);
     helpers::close_unlimited(&index, &mut closed, options.serve_despite_policies, &mut findings);
     let costs = cost::of_gateways(&index, &mut findings);

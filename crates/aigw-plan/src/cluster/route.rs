@@ -134,6 +134,17 @@ impl<'a> Attachments<'a> {
         }
     }
 
+    /// Gateways by the routes that they serve.
+    pub(super) fn gateways(&self) -> BTreeMap<&'a Key, BTreeSet<&'a Key>> {
+        let mut out: BTreeMap<&Key, BTreeSet<&Key>> = BTreeMap::new();
+        for (gateway, routes) in &self.places {
+            for route in routes.keys() {
+                out.entry(route).or_default().insert(gateway);
+            }
+        }
+        out
+    }
+
     /// Numbers of routes by listener of a Gateway.
     pub(super) fn counts(&self, gateway: &Key) -> Vec<usize> {
         let counted = self.counted.get(gateway).into_iter().flatten();

@@ -1,9 +1,9 @@
 //! Statuses of all objects, from what was found about them and from what pods report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aigw_api::condition::{self, reason};
-use aigw_api::{GATEWAY_GROUP, GROUP, GatewayClass, Metadata};
+use aigw_api::{ENVOY_GATEWAY_GROUP, GATEWAY_GROUP, GROUP, GatewayClass, Metadata};
 use serde_json::{Value, json};
 
 use super::condition::{Condition, Verdicts};
@@ -11,9 +11,10 @@ use super::gateway::{self, Ours};
 use super::programmed::Reports;
 use super::route::Attachments;
 use super::types::{GatewayPlan, Options, Status, object_key};
-use super::{class, condition::json as conditions_json};
+use super::{class, condition::json as conditions_json, policy};
 use crate::finding::Cause;
 use crate::index::{Index, Key, Placed};
+use crate::target::both;
 
 /// What statuses are made from.
 pub(super) struct Statuses<'a> {
@@ -64,6 +65,7 @@ impl Statuses<'_> {
             let value = json!({"conditions": conditions_json(&[accepted], generation)});
             out.push(of(one, GROUP, &one.object.metadata, value));
         }
+        self.helpers(&mut out);
         for one in &self.index.unreadable {
             let group = match one.kind {
                 "AIGatewayRoute" | "AIServiceBackend" | "BackendSecurityPolicy" | "GatewayConfig" => GROUP,
@@ -74,6 +76,74 @@ impl Statuses<'_> {
         }
         out.sort_by(|a, b| (&a.kind, &a.namespace, &a.name).cmp(&(&b.kind, &b.namespace, &b.name)));
         out
+    }
+
+    /// Of Envoy Gateway's kinds, and of BackendTLSPolicies.
+    fn helpers(&self, out: &mut Vec<Status>) {
+        let gateways_of = self.attachments.gateways();
+        let is_ours = |key: &Key| self.gateways.contains_key(key);
+        macro_rules! targeting {
+            ($($table:ident),*) => {
+                $(for policy in self.index.$table.values() {
+                    let spec = &policy.object.spec;
+                    let targets = both(&spec.target_ref, &spec.target_refs);
+                    let reached = policy::reached(targets, &policy.key.namespace, &gateways_of, is_ours);
+                    self.policy(policy, &policy.object.metadata, &reached, out);
+                })*
+            };
+        }
+        targeting!(traffic, clients, access);
+        let reached = self.reached_by_tls(&gateways_of);
+        for policy in self.index.tls.values() {
+            let gateways = reached.get(&policy.key).cloned().unwrap_or_default();
+            self.policy(policy, &policy.object.metadata, &gateways, out);
+        }
+        // While an Envoy Gateway runs, these are its own.
+        if !self.options.envoy_gateway_runs {
+            for backend in self.index.backends.values() {
+                let metadata = &backend.object.metadata;
+                let generation = metadata.generation.unwrap_or_default();
+                let value = policy::of_backend(backend, generation, self.verdicts);
+                out.push(of(backend, ENVOY_GATEWAY_GROUP, metadata, value));
+            }
+        }
+    }
+
+    /// Gateways by the BackendTLSPolicies of Backends that their routes lead to.
+    fn reached_by_tls(&self, gateways_of: &BTreeMap<&Key, BTreeSet<&Key>>) -> BTreeMap<&Key, BTreeSet<Key>> {
+        let mut out: BTreeMap<&Key, BTreeSet<Key>> = BTreeMap::new();
+        for (route, gateways) in gateways_of {
+            let rules = self.index.routes.get(route).map(|one| &one.object.spec.rules);
+            for one in rules.into_iter().flatten().flat_map(|rule| &rule.backend_refs) {
+                let key = route.beside(one.namespace.as_deref(), &one.name);
+                let backend = self.index.service_backends.get(&key);
+                let Some(place) = backend.and_then(|backend| backend.object.spec.backend_ref.as_ref()) else {
+                    continue;
+                };
+                let place = key.beside(place.namespace.as_deref(), &place.name);
+                for policy in self.index.targets.tls.get(&place).into_iter().flatten() {
+                    let reached = out.entry(policy).or_default();
+                    reached.extend(gateways.iter().map(|gateway| (*gateway).clone()));
+                }
+            }
+        }
+        out
+    }
+
+    fn policy<T>(
+        &self,
+        placed: &Placed<'_, T>,
+        metadata: &Metadata,
+        gateways: &BTreeSet<Key>,
+        out: &mut Vec<Status>,
+    ) {
+        let generation = metadata.generation.unwrap_or_default();
+        let value = policy::status(placed, generation, gateways, self.verdicts, self.options);
+        let group = match placed.kind {
+            "BackendTLSPolicy" => GATEWAY_GROUP,
+            _ => ENVOY_GATEWAY_GROUP,
+        };
+        out.extend(value.map(|value| of(placed, group, metadata, value)));
     }
 
     fn gateway(&self, key: &Key, ours: &Ours<'_>) -> Option<Status> {
@@ -149,6 +219,7 @@ impl Statuses<'_> {
 fn of<T>(placed: &Placed<'_, T>, group: &str, metadata: &Metadata, value: Value) -> Status {
     let version = match group {
         GROUP => "v1beta1",
+        ENVOY_GATEWAY_GROUP => "v1alpha1",
         _ => "v1",
     };
     Status {

@@ -136,7 +136,7 @@ pub struct Port {
 /// What the status of an object is to say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Status {
-    /// Group and version.
+    /// Group, and its newest version; a cluster may have an older one alone.
     pub api_version: String,
     /// Kind.
     pub kind: String,

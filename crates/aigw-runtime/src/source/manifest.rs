@@ -143,11 +143,7 @@ impl Sorter<'_> {
             }
         };
         if let Some(kind) = read {
-            self.objects.push(Object {
-                kind,
-                origin: origin.clone(),
-                unread: Vec::new(),
-            });
+            self.objects.push(Object::new(kind, origin.clone()));
         }
     }
 
