@@ -124,6 +124,23 @@ fn a_bad_listener_harms_no_other() {
 }
 
 #[test]
+fn https_is_looked_at_and_not_served_in_the_clear() {
+    let mut all = with_listener(&json!({"name": "new", "port": 443, "protocol": "HTTPS",
+        "tls": {"certificateRefs": [{"name": "web"}]}}));
+    all.push(
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web", "namespace": "ai"},
+        "stringData": {"tls.crt": "-----BEGIN CERTIFICATE-----", "tls.key": "-----BEGIN PRIVATE KEY-----"}}),
+    );
+    let plan = served(&all);
+    let one = listener(&plan, "new");
+    assert_eq!(condition(one, "Accepted").0, "True/Accepted");
+    assert_eq!(condition(one, "ResolvedRefs").0, "True/ResolvedRefs");
+    assert_eq!(condition(one, "Programmed").0, "False/NotSupportedYet");
+    let ports: Vec<u16> = gateway(&plan, "gw").ports.iter().map(|one| one.port).collect();
+    assert_eq!(ports, [80, 8080]);
+}
+
+#[test]
 fn listeners_that_cannot_be_told_apart_are_all_refused() {
     let rows = [
         (
@@ -250,10 +267,10 @@ fn ports_are_those_that_a_process_without_rights_may_have() {
     assert_eq!(
         gateway(&plan, "gw").ports,
         [
-            port(80, 10081),
-            port(81, 10082),
+            port(80, 10080),
+            port(81, 10081),
             port(8080, 8080),
-            port(10080, 10080)
+            port(10080, 30000)
         ]
     );
 }

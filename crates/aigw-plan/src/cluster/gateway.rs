@@ -12,6 +12,7 @@ use super::listener::{self, Looked};
 use super::types::Port;
 use crate::door::Door;
 use crate::index::{Index, Key, Placed};
+use crate::workload::container_ports;
 
 /// A Gateway of one of our classes.
 #[derive(Debug)]
@@ -77,26 +78,18 @@ fn services<'a>(index: &'a Index<'a>) -> BTreeMap<&'a str, &'a Service> {
     out
 }
 
-/// A pod's port for each listener's: the same where a process without rights may have it, else one that no listener has.
+/// Ports of listeners that serve, and where the pod listens for them.
 fn ports(listeners: &[Looked<'_>]) -> Vec<Port> {
-    let served: BTreeSet<u16> = listeners
-        .iter()
-        .filter(|one| one.serves())
-        .map(|one| one.spec.port)
-        .collect();
-    let mut taken: BTreeSet<u16> = served.iter().copied().filter(|port| *port >= 1024).collect();
-    let mut out = Vec::new();
-    for port in served {
-        let mut container = port;
-        if port < 1024 {
-            container = port + 10_000;
-            while !taken.insert(container) {
-                container += 1;
-            }
-        }
-        out.push(Port { port, container });
-    }
-    out
+    let places = container_ports(listeners.iter().map(|one| one.spec.port));
+    let serving = listeners.iter().filter(|one| one.serves());
+    let served: BTreeSet<u16> = serving.map(|one| one.spec.port).collect();
+    let port = |port: u16| {
+        places.get(&port).map(|container| Port {
+            port,
+            container: *container,
+        })
+    };
+    served.into_iter().filter_map(port).collect()
 }
 
 /// What is wrong with the Gateway as a whole. It is served all the same: a slip in its settings must not stop traffic.
@@ -210,8 +203,14 @@ fn addresses(service: Option<&Service>) -> Value {
 }
 
 fn of_listener(one: &Looked<'_>, attached: usize, programmed: &Condition, generation: i64) -> Value {
+    let is_good = one.accepted.holds() && one.resolved.holds();
     let programmed = match one.serves() {
         true => programmed.clone(),
+        false if is_good => Condition::is_not(
+            condition::PROGRAMMED,
+            reason::NOT_SUPPORTED_YET,
+            format!("{} is not served yet", one.spec.protocol),
+        ),
         false => Condition::is_not(
             condition::PROGRAMMED,
             reason::INVALID,
