@@ -1,5 +1,11 @@
 //! The CustomResourceDefinitions that aigw brings: its own, Gateway API's, and those that stand in for Envoy Gateway's.
 
+mod decide;
+mod install;
+
+pub use decide::{Decision, decide};
+pub use install::{InstallError, apply_objects, install};
+
 use aigw_api::{definitions, stand_ins};
 use serde_json::Value;
 

@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Show the providers that are known and how they are reached
     Providers(ProvidersArgs),
-    /// Print the CustomResourceDefinitions that the operator needs, to be applied with kubectl
+    /// Print the CustomResourceDefinitions that the operator needs, or bring them into a cluster
     Crds(CrdsArgs),
     /// Serve mock providers for tests and demonstrations
     Mock(MockArgs),
@@ -279,10 +279,31 @@ pub(crate) struct ProvidersArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct CrdsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<CrdsCommand>,
+
     /// A kind, such as AIGatewayRoute, or the name of a definition; may be given several times. Default: all
     #[arg(long, value_name = "KIND")]
     pub(crate) only: Vec<String>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum CrdsCommand {
+    /// Bring them into a cluster: those that are absent or older, never in place of newer ones
+    Apply(CrdsApplyArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CrdsApplyArgs {
+    /// The cluster (default: that of KUBECONFIG, else of ~/.kube/config, else the one this runs in)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// Objects to apply when the definitions are served, as YAML; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) then: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
