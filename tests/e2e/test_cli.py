@@ -21,7 +21,7 @@ def write(path: Path, config) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["check"], ["explain"], ["providers"], ["mock"]], ids=" ".join)
+@pytest.mark.parametrize("command", [[], ["run"], ["check"], ["explain"], ["providers"], ["crds"], ["crds", "apply"], ["mock"]], ids=" ".join)
 def test_help_a_person_can_read(command):
     result = aigw(*command, "--help")
     assert result.returncode == 0
@@ -31,6 +31,25 @@ def test_help_a_person_can_read(command):
 def test_version():
     result = aigw("--version")
     assert result.returncode == 0 and re.match(r"aigw \d+\.\d+\.\d+", result.stdout)
+
+
+def test_crds_are_printed_one_or_all():
+    everything = list(yaml.safe_load_all(aigw("crds").stdout))
+    assert {one["kind"] for one in everything} == {"CustomResourceDefinition"}
+    assert {one["spec"]["group"] for one in everything} == {
+        "aigateway.envoyproxy.io", "gateway.envoyproxy.io", "gateway.networking.k8s.io"
+    }
+    one = list(yaml.safe_load_all(aigw("crds", "--only", "mcproute").stdout))
+    assert [crd["metadata"]["name"] for crd in one] == ["mcproutes.aigateway.envoyproxy.io"]
+    schemas = {str(version["schema"]) for version in one[0]["spec"]["versions"]}
+    assert len(schemas) == 1, "both versions have one schema"
+    wrong = aigw("crds", "--only", "Nothing")
+    assert wrong.returncode == 1 and "AIGatewayRoute" in wrong.stderr
+
+
+def test_crds_need_a_cluster_to_be_applied_to(tmp_path):
+    result = aigw("crds", "apply", "--kubeconfig", tmp_path / "absent")
+    assert result.returncode == 1 and "absent" in result.stderr
 
 
 def test_check_accepts_a_good_file(tmp_path):
