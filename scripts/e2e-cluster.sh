@@ -4,12 +4,7 @@
 # again (tests/e2e/cluster). KEEP=1 leaves it up.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/need.sh rust python curl
-export PATH="$PATH:$HOME/.cargo/bin"
-
-cargo build --locked -p aigw
-target="$(cargo metadata --format-version 1 --no-deps --locked | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')"
-export AIGW_BIN="${AIGW_BIN:-$target/debug/aigw}"
+scripts/need.sh python curl
 venv="$(scripts/venv.sh)"
 tools="$(env -u KUBEBUILDER_ASSETS scripts/kubernetes.sh kubectl helm)"
 export PATH="$tools:$PATH"
@@ -23,8 +18,14 @@ fi
 if [ -n "${E2E_KUBECONFIG:-}" ]; then
     export KUBECONFIG="$E2E_KUBECONFIG"
 else
-    image="$target/aigw-image.tar"
-    tests/e2e/cluster/aigw-image.sh "$AIGW_BIN" "$image"
+    # The image has one static binary, as the Dockerfile makes it.
+    scripts/need.sh musl
+    export PATH="$PATH:$HOME/.cargo/bin"
+    static="$(uname -m)-unknown-linux-musl"
+    cargo build --locked -p aigw --target "$static"
+    target="$(cargo metadata --format-version 1 --no-deps --locked | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')"
+    image="$target/$static/aigw-image.tar"
+    tests/e2e/cluster/aigw-image.sh "$target/$static/debug/aigw" "$image"
     [ -n "${KEEP:-}" ] || trap 'tests/e2e/cluster/down.sh' EXIT
     KUBECONFIG="$(tests/e2e/cluster/up.sh "$image" | sed -n 's/^export KUBECONFIG=//p')"
     export KUBECONFIG

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: scripts/need.sh rust|cxx|python|node|curl|go|cluster …   installs what is missing, or says what to install
+# usage: scripts/need.sh rust|musl|cxx|python|node|curl|go|cluster …   installs what is missing, or says what to install
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,6 +32,13 @@ need_rust() {
     # In this folder rustup fetches the pinned toolchain when it is not there yet.
     cargo --version >/dev/null 2>&1 || rustup toolchain install >&2
     cargo --version >/dev/null
+}
+
+# For static binaries.
+need_musl() {
+    need_rust
+    command -v musl-gcc >/dev/null || apt musl-tools
+    rustup target list --installed | grep -qx "$(uname -m)-unknown-linux-musl" || rustup target add "$(uname -m)-unknown-linux-musl" >&2
 }
 
 need_cxx() {

@@ -8,6 +8,7 @@ mod apply;
 mod backoff;
 mod bell;
 mod caches;
+pub mod cleanup;
 mod connect;
 pub mod crds;
 mod discovery;

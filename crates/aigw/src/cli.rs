@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Providers(ProvidersArgs),
     /// Print the CustomResourceDefinitions that the operator needs, or bring them into a cluster
     Crds(CrdsArgs),
+    /// Remove from a cluster what an operator has made; uninstall it first
+    Cleanup(CleanupArgs),
     /// Serve mock providers for tests and demonstrations
     Mock(MockArgs),
     /// Ask a running gateway whether it is ready (for container health checks)
@@ -360,6 +362,30 @@ pub(crate) struct HealthcheckArgs {
         default_value = "127.0.0.1:1064"
     )]
     pub(crate) admin: SocketAddr,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CleanupArgs {
+    /// How the cluster is reached (default: the account of the pod, or KUBECONFIG)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// Look at this namespace only; may be given several times, or as a list with commas
+    #[arg(
+        long = "watch-namespace",
+        env = "AIGW_WATCH_NAMESPACES",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub(crate) namespaces: Vec<String>,
+
+    /// Delete these objects as well, such as those that `aigw crds apply --then` has applied
+    #[arg(long, value_name = "FILE")]
+    pub(crate) objects: Vec<PathBuf>,
+
+    /// Delete the definitions as well of whose kinds there is no object
+    #[arg(long)]
+    pub(crate) definitions: bool,
 }
 
 /// Form of the log.

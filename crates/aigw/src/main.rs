@@ -1,6 +1,7 @@
-//! The one binary: `aigw run`, `extproc`, `controller`, `check`, `explain`, `providers`, `crds`, `mock`, `healthcheck`.
+//! The one binary: `aigw run`, `extproc`, `controller`, `check`, `explain`, `providers`, `crds`, `cleanup`, `mock`, `healthcheck`.
 
 mod check;
+mod cleanup;
 mod cli;
 mod controller;
 mod crds;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         cli::Command::Explain(args) => explain::explain(&args),
         cli::Command::Providers(args) => providers::providers(&args),
         cli::Command::Crds(args) => crds::crds(&args),
+        cli::Command::Cleanup(args) => cleanup::cleanup(&args),
         cli::Command::Mock(args) => mock::mock(args),
         cli::Command::Healthcheck(args) => healthcheck::healthcheck(&args),
     };

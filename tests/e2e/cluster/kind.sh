@@ -18,10 +18,10 @@ if [ "${1:-up}" = down ]; then
 fi
 
 mkdir -p "$cache"
-version="$(chart_version)"
-envoy="$(envoy_version)"
-docker build -t "aigw:$version" "$repository"
-docker build -t "aigw-envoy:$envoy" --build-arg "ENVOY_VERSION=$envoy" -f "$repository/Dockerfile.envoy" "$repository"
+aigw="$(chart_image image)"
+envoy="$(chart_image envoyImage)"
+docker build -t "$aigw" "$repository"
+docker build -t "$envoy" -f "$repository/Dockerfile.envoy" "$repository"
 kind get clusters | grep -qx "$CLUSTER_NAME" || kind create cluster --name "$CLUSTER_NAME" --kubeconfig "$config" --wait 2m
-kind load docker-image --name "$CLUSTER_NAME" "aigw:$version" "aigw-envoy:$envoy"
+kind load docker-image --name "$CLUSTER_NAME" "$aigw" "$envoy"
 echo "export E2E_KUBECONFIG=$config"

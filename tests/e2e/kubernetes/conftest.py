@@ -1,18 +1,15 @@
-"""Fixtures of the tests in a cluster: namespaces, and mock providers in pods."""
+"""Fixtures of the tests in a cluster."""
 
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
 import pytest
 
-from harness.kubernetes import IMAGE, apply, get, kubectl, picture, rollout
-from harness.process import until
+from harness.front import SYSTEM, Front, Providers, make_namespace, readme_commands, remove_namespace, shown
+from harness.kubernetes import picture, run
 
-HERE = Path(__file__).parent
 numbers = itertools.count(1)
-namespaces: list[str] = []
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -21,21 +18,8 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     if report.failed:
-        for namespace in namespaces:
+        for namespace in shown:
             report.sections.append((f"namespace {namespace}", picture(namespace)))
-
-
-def make_namespace(name: str) -> str:
-    kubectl("create", "namespace", name)
-    namespaces.append(name)
-    # Pods are refused until it is there.
-    until(lambda: kubectl("-n", name, "get", "serviceaccount", "default", check=False), f"the account of {name}")
-    return name
-
-
-def remove_namespace(name: str) -> None:
-    namespaces.remove(name)
-    kubectl("delete", "namespace", name, "--wait=true", "--timeout=60s")
 
 
 @pytest.fixture
@@ -46,29 +30,25 @@ def namespace():
     remove_namespace(name)
 
 
-class Providers:
-    """Mock providers in a pod: a Service in the cluster, and an address for the tests."""
-
-    def __init__(self, namespace: str):
-        self.namespace = namespace
-        apply((HERE / "providers.yaml").read_text().replace("aigw:VERSION", IMAGE), namespace)
-        rollout("deployment", "providers", namespace)
-        self.url = f"http://{balancer_address('providers', namespace)}"
-
-
-def balancer_address(service: str, namespace: str) -> str:
-    """The address that a Service of type LoadBalancer got."""
-
-    def ask() -> str:
-        found = get("service", service, namespace)["status"].get("loadBalancer", {}).get("ingress", [])
-        return found[0].get("ip") or found[0].get("hostname") if found else ""
-
-    return until(ask, f"an address of the Service {service}", 30)
-
-
 @pytest.fixture(scope="session")
 def providers():
     """Mock providers in the namespace `providers`."""
     made = Providers(make_namespace("providers"))
     yield made
     remove_namespace(made.namespace)
+
+
+@pytest.fixture(scope="session")
+def printed():
+    """The README's commands, run as they are printed; what each printed."""
+    shown.extend([SYSTEM, "default"])
+    yield [run("bash", "-c", command, timeout=240).stdout for command in readme_commands()]
+    shown.remove("default")
+
+
+@pytest.fixture(scope="session", params=["Envoy", "Native"])
+def front(request, printed, providers):
+    """A Gateway of each kind of data plane."""
+    name = make_namespace(f"front-{request.param.lower()}")
+    yield Front(request.param, name, providers)
+    remove_namespace(name)

@@ -70,20 +70,23 @@ def test_the_gateway_is_the_jobs_while_it_applies_the_definitions():
 
 
 def test_rights_are_the_ones_of_the_file():
-    roles = of_kind(rendered(), "ClusterRole")
-    operator = [one for one in roles if not one["metadata"]["name"].endswith("-crds")]
-    assert [one["rules"] for one in operator] == [RULES["cluster"] + RULES["namespaces"]]
+    roles = {one["metadata"]["name"]: one["rules"] for one in of_kind(rendered("--set", "cleanup=true"), "ClusterRole")}
+    assert roles == {
+        "default-aigw": RULES["cluster"] + RULES["namespaces"],
+        "default-aigw-crds": RULES["definitions"],
+        "default-aigw-cleanup": RULES["cleanup"],
+    }
     assert [one["rules"] for one in of_kind(rendered(), "Role")] == [RULES["own"]]
     assert of_kind(rendered("--set", "rbac.create=false"), "Role") == []
 
 
 def test_rights_in_some_namespaces():
     objects = rendered("--set", "watchNamespaces={one,two}", namespace="system")
-    roles = {(one["metadata"]["namespace"], json.dumps(one["rules"])) for one in of_kind(objects, "Role")}
+    roles = {(one["metadata"]["namespace"], json.dumps(one["rules"], sort_keys=True)) for one in of_kind(objects, "Role")}
     assert roles == {
-        ("one", json.dumps(RULES["namespaces"])),
-        ("two", json.dumps(RULES["namespaces"])),
-        ("system", json.dumps(RULES["own"])),
+        ("one", json.dumps(RULES["namespaces"], sort_keys=True)),
+        ("two", json.dumps(RULES["namespaces"], sort_keys=True)),
+        ("system", json.dumps(RULES["own"], sort_keys=True)),
     }
     bound = {one["metadata"]["namespace"]: one["subjects"] for one in of_kind(objects, "RoleBinding")}
     account = [{"kind": "ServiceAccount", "name": "aigw", "namespace": "system"}]
