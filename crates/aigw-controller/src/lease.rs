@@ -70,7 +70,7 @@ impl Candidate {
             }
         }
         let led = self.term.borrow().is_some();
-        self.step_down("stopping");
+        self.term.send_replace(None);
         if led {
             let released = timeout(Duration::from_secs(2), self.release()).await;
             if !matches!(released, Ok(Ok(()))) {

@@ -59,7 +59,8 @@ impl Planner {
         self.caches.bells.plan.ring();
         loop {
             self.caches.bells.plan.changed().await;
-            if !self.caches.missing().is_empty() {
+            // Whoever completes what is lacking rings.
+            if !self.caches.missing().is_empty() || !self.reports.heard() {
                 continue;
             }
             let began = Instant::now();

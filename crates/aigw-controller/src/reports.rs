@@ -1,6 +1,7 @@
 //! What the pods of data planes say that they serve.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(crate) struct Reports {
     by_pod: Mutex<BTreeMap<Key, Report>>,
     /// Version of the last snapshot by uid of the Gateway, and when it was written.
     expected: Mutex<BTreeMap<String, (String, Instant)>>,
+    /// Whether every pod has been asked in this term.
+    heard: AtomicBool,
     wrote: Bell,
 }
 
@@ -42,6 +45,11 @@ impl Reports {
     pub(crate) fn all(&self) -> Vec<Report> {
         let reports = self.by_pod.lock().unwrap_or_else(PoisonError::into_inner);
         reports.values().cloned().collect()
+    }
+
+    /// Whether every pod has been asked in this term of leadership. A plan made before would say that nothing serves.
+    pub(crate) fn heard(&self) -> bool {
+        self.heard.load(Ordering::Acquire)
     }
 
     /// The newest format that all pods of a Gateway read.
@@ -95,10 +103,14 @@ impl Reader {
                 () = self.lead() => {}
                 () = right.lost() => {}
             }
+            self.reports.heard.store(false, Ordering::Release);
         }
     }
 
     async fn lead(&self) {
+        while !self.caches.missing().is_empty() {
+            tokio::time::sleep(EAGER).await;
+        }
         let mut said: BTreeMap<Key, (String, Said)> = BTreeMap::new();
         let mut steady = Instant::now();
         loop {
@@ -128,6 +140,9 @@ impl Reader {
             }
             said.retain(|key, (uid, _)| pods.iter().any(|(pod, seen)| pod == key && seen.uid == *uid));
             self.tell(&pods, &said);
+            if !self.reports.heard.swap(true, Ordering::AcqRel) {
+                self.caches.bells.plan.ring();
+            }
             let eager = expected.values().any(|(_, at)| at.elapsed() < EAGER_FOR)
                 && said.values().any(|(_, said)| is_behind(said, &expected));
             let pause = if eager {

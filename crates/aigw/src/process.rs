@@ -37,7 +37,9 @@ pub(crate) fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime
 
 /// Logs go to standard error, so that the access log has standard output for itself.
 pub(crate) fn start_log(format: cli::LogFormat) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("AIGW_LOG").unwrap_or_else(|_| "info".into());
+    // The client of Kubernetes tells of every failed try; what becomes of it is told once, by whoever tried.
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AIGW_LOG")
+        .unwrap_or_else(|_| "info,kube_client=off".into());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

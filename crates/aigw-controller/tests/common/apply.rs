@@ -141,19 +141,21 @@ stringData: {{apiKey: sk-first}}
     )
 }
 
+/// Objects of a kind in the space.
+pub async fn kind_api(space: &super::Space<'_>, group: &str, kind: &str) -> Api<DynamicObject> {
+    let version = match group {
+        GROUP => "v1beta1",
+        "gateway.envoyproxy.io" => "v1alpha1",
+        _ => "v1",
+    };
+    let kind = GroupVersionKind::gvk(group, version, kind);
+    let (resource, _) = pinned_kind(&space.client, &kind).await.unwrap();
+    Api::namespaced_with(space.client.clone(), &space.name, &resource)
+}
+
 /// The status of an object in the space; null when there is none yet.
 pub async fn status(space: &super::Space<'_>, group: &str, kind: &str, name: &str) -> Value {
-    let group_kind = kube::core::GroupVersionKind::gvk(
-        group,
-        if group.contains("networking") {
-            "v1"
-        } else {
-            "v1beta1"
-        },
-        kind,
-    );
-    let (resource, _) = pinned_kind(&space.client, &group_kind).await.unwrap();
-    let api: Api<DynamicObject> = Api::namespaced_with(space.client.clone(), &space.name, &resource);
+    let api = kind_api(space, group, kind).await;
     api.get(name).await.unwrap().data["status"].clone()
 }
 

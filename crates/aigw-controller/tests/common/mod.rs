@@ -15,13 +15,16 @@ mod audit;
 mod cluster;
 mod keys;
 mod operator;
+mod pod;
 mod servers;
 mod space;
 mod store;
 
-pub use apply::{GROUP, apply_all, apply_crds, condition, one_model, read_manifests, status};
+pub use apply::{GROUP, apply_all, apply_crds, condition, kind_api, one_model, read_manifests, status};
 pub use audit::Audited;
 pub use cluster::{Cluster, cluster};
 pub use operator::{Operator, controller_of, options, prepare, rules, user_of};
+pub use pod::TestPod;
+pub use servers::Process;
 pub use space::{Space, eventually};
-pub use store::read_snapshot;
+pub use store::{read_snapshot, try_read_snapshot};

@@ -97,7 +97,16 @@ impl Cluster {
 
 impl Operator {
     /// Starts one.
-    pub fn start(mut config: kube::Config, options: Options) -> Self {
+    pub fn start(config: kube::Config, options: Options) -> Self {
+        Self::start_with(config, options, |client| client)
+    }
+
+    /// Starts one whose requests go through what `wrap` makes of its client.
+    pub fn start_with(
+        mut config: kube::Config,
+        options: Options,
+        wrap: impl FnOnce(Client) -> Client + Send + 'static,
+    ) -> Self {
         config.default_retry = false;
         config.connect_timeout = Some(Duration::from_secs(5));
         let _ = tracing_subscriber::fmt()
@@ -115,7 +124,7 @@ impl Operator {
         let (stop, stopped) = oneshot::channel::<()>();
         let (end, ended) = oneshot::channel();
         threads.spawn(async move {
-            let client = Client::try_from(config).unwrap();
+            let client = wrap(Client::try_from(config).unwrap());
             let listener = TcpListener::from_std(listener).unwrap();
             let stopped = async {
                 let _ = stopped.await;
@@ -143,6 +152,15 @@ impl Operator {
         stream.read_to_string(&mut text).await.unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    /// A number at `/metrics`, 0 when it is not there.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let (_, text) = self.ask("/metrics").await;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |number| number.parse().unwrap())
     }
 
     /// Waits until it has seen everything.

@@ -16,7 +16,8 @@ pub struct Space<'a> {
     pub name: String,
     /// A client that may do everything.
     pub client: Client,
-    cluster: &'a Cluster,
+    /// Where it is.
+    pub cluster: &'a Cluster,
 }
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -56,6 +57,22 @@ impl Space<'_> {
     /// Applies manifests in YAML; those without a namespace go in this one.
     pub async fn apply(&self, yaml: &str) {
         super::apply_all(&self.client, &self.name, super::read_manifests(yaml)).await;
+    }
+
+    /// Applies those of the manifests that are of the kind.
+    pub async fn apply_kind(&self, yaml: &str, kind: &str) {
+        let mut all = super::read_manifests(yaml);
+        all.retain(|one| one["kind"] == kind);
+        assert!(!all.is_empty(), "no {kind} in {yaml}");
+        super::apply_all(&self.client, &self.name, all).await;
+    }
+
+    /// Deletes an object.
+    pub async fn delete(&self, group: &str, kind: &str, name: &str) {
+        let api = super::kind_api(self, group, kind).await;
+        api.delete(name, &kube::api::DeleteParams::default())
+            .await
+            .unwrap();
     }
 }
 
