@@ -56,8 +56,9 @@ async fn operate(args: ControllerArgs) -> Result<ExitCode, Failure> {
         "operator {} of {} (admin http://{address})",
         options.identity, options.namespace
     );
+    let stop = stop_signal();
     write_ready_file(args.ready_file.as_deref(), &json!({"admin": address.to_string()}))?;
-    run(client, options, &Registry, admin, stop_signal()).await?;
+    run(client, options, &Registry, admin, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -24,9 +24,10 @@ pub(crate) fn mock(args: MockArgs) -> Result<ExitCode, Failure> {
             strict: args.strict,
             bench: args.bench,
         };
+        let stop = stop_signal();
         write_ready_file(args.ready_file.as_deref(), &json!({"mock": address.to_string()}))?;
         say(&format!("mock providers listen on http://{address}"));
-        aigw_mock::serve(listener, options, stop_signal()).await?;
+        aigw_mock::serve(listener, options, stop).await?;
         Ok(ExitCode::SUCCESS)
     })
 }

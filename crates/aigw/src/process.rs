@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::task::Poll;
 
 use crate::cli;
 
@@ -54,20 +55,21 @@ pub(crate) fn start_log(format: cli::LogFormat) {
     }
 }
 
-/// Completes at the first signal to stop.
-pub(crate) async fn stop_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
+/// Completes at the first signal to stop. From the call on, and not only once it is awaited, such a signal does not end the process
+/// by itself: call it before anybody is told that the process serves.
+pub(crate) fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
+    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    async move {
+        std::future::poll_fn(
+            |cx| match signals.iter_mut().any(|one| one.poll_recv(cx).is_ready()) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            },
+        )
+        .await;
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Writes the file in one step, so that a reader never sees half of it.

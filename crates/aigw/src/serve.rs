@@ -61,6 +61,7 @@ async fn serve(args: ServeArgs, listen: Option<String>, mut kind: Kind) -> Resul
     tokio::spawn(async move { axum::serve(admin, routes).await });
     front.begin().await?;
 
+    let stop = stop_signal();
     let addresses = front.addresses();
     for address in &addresses {
         info!("listening on {address} (admin http://{admin_address})");
@@ -81,7 +82,7 @@ async fn serve(args: ServeArgs, listen: Option<String>, mut kind: Kind) -> Resul
         telemetry: Arc::clone(&telemetry),
     };
     tokio::select! {
-        () = stop_signal() => {}
+        () = stop => {}
         () = reload.run(watcher, &files, &mut front) => {}
     }
     info!(
