@@ -16,8 +16,8 @@ from harness.shapes import ANTHROPIC, OPENAI
 FULL = bool(os.environ.get("AIGW_E2E_FULL"))
 MIB = 1 << 20
 SIZES = {"1 KiB": 1 << 10, "large": 32 * MIB if FULL else 2 * MIB}
-# Seconds for a first token, where none comes.
-PATIENCE = 8 if FULL else 3
+# Seconds for a first token, where none comes; they run while a debug build translates the body, too.
+PATIENCE = 25 if FULL else 3
 ORDER = [("first", OPENAI), ("second", ANTHROPIC), ("third", OPENAI)]
 SCHEMA = {"openai": "OpenAI", "anthropic": "Anthropic"}
 # Status and kind of failure of the attempts that are logged for each of the two; a connection is tried twice.
@@ -59,7 +59,7 @@ def failing(case: str, dialect):
     def silent(connection):
         connection.read()
         connection.send(head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"}))
-        connection.wait_gone(30)
+        connection.wait_gone(4 * PATIENCE)
 
     return {
         "429": status(429, "rate_limit_error"),
@@ -125,7 +125,7 @@ def test_two_fail_and_the_third_answers(start, scripted, case, stream, size):
     starts = [one["started"] for one in attempts]
     assert starts == sorted(starts) and all(one["duration"] >= 0 for one in attempts), attempts
     if case == "no first token":
-        assert all(PATIENCE * 900 < one["duration"] < 30_000 for one in attempts[:2]), attempts
+        assert all(PATIENCE * 900 < one["duration"] < 60_000 for one in attempts[:2]), attempts
 
     for (name, dialect), upstream in zip(ORDER, upstreams):
         if not upstream:
