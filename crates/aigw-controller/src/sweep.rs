@@ -17,7 +17,7 @@ pub(crate) enum Owner {
     Served(String),
     /// It belongs to another controller by now.
     Left,
-    /// It is there, but nobody's: its class is missing. What serves goes on. Its uid.
+    /// It is there, but nobody's, since its class is missing, or its settings cannot be followed. What serves goes on. Its uid.
     Unclaimed(String),
 }
 
@@ -34,8 +34,10 @@ pub(crate) fn owner(
     let Some(row) = row else {
         return Owner::Gone;
     };
-    if wanted.gateways.contains_key(&key) {
-        return Owner::Served(row.uid.clone());
+    match wanted.gateways.get(&key) {
+        Some(gateway) if gateway.keeps => return Owner::Unclaimed(row.uid.clone()),
+        Some(_) => return Owner::Served(row.uid.clone()),
+        None => {}
     }
     let class = match row.object.as_ref().map(|object| &object.kind) {
         Some(Kind::Gateway(gateway)) => gateway.spec.gateway_class_name.clone(),

@@ -81,14 +81,23 @@ impl Parts<'_> {
             document,
             credentials,
             ports: ours.ports.clone(),
-            objects: Vec::new(),
+            objects: ours
+                .workload
+                .as_ref()
+                .map(|workload| workload.objects.clone())
+                .unwrap_or_default(),
+            keeps: ours.workload.is_none(),
         }
     }
 
     fn listeners(&self, ours: &Ours<'_>) -> Vec<ListenerSpec> {
+        let family = ours
+            .workload
+            .as_ref()
+            .map_or(self.options.workload.family, |workload| workload.family);
         let one = |port: &super::types::Port| ListenerSpec {
             name: listener::name(&ours.placed.key, port.port),
-            address: format!("{}:{}", self.options.bind, port.container),
+            address: family.any(port.container),
             tls: None,
             hostnames: Vec::new(),
             origin: ours.placed.origin.clone(),

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aigw_api::condition::{self, reason};
-use aigw_api::{Gateway, GatewayClass, ParametersReference, Service};
+use aigw_api::{Gateway, GatewayClass, Service};
 use serde_json::{Value, json};
 
-use super::class;
 use super::condition::Condition;
 use super::listener::{self, Looked};
-use super::types::Port;
+use super::types::{Options, Port};
+use super::workload;
 use crate::door::Door;
+use crate::finding::Findings;
 use crate::index::{Index, Key, Placed};
-use crate::workload::container_ports;
+use crate::workload::{Workload, container_ports};
 
 /// A Gateway of one of our classes.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(super) struct Ours<'a> {
     pub(super) listeners: Vec<Looked<'a>>,
     /// Ports of listeners that serve, and where the pod listens for them.
     pub(super) ports: Vec<Port>,
+    /// What serves it; `None`: its settings cannot be followed, and what serves it now goes on. A slip must not stop traffic.
+    pub(super) workload: Option<Workload>,
     /// What is wrong with it as a whole.
     wrong: Option<(&'static str, String)>,
     /// The Service that was made for it.
@@ -42,21 +45,27 @@ impl Ours<'_> {
 pub(super) fn all<'a>(
     index: &'a Index<'a>,
     classes: &BTreeMap<&str, &Placed<'_, GatewayClass>>,
+    options: &Options,
     wanted: &mut BTreeSet<Key>,
+    findings: &mut Findings,
 ) -> BTreeMap<&'a Key, Ours<'a>> {
     let services = services(index);
     let mut out = BTreeMap::new();
     for placed in index.gateways.values() {
-        if !classes.contains_key(placed.object.spec.gateway_class_name.as_str()) {
+        let Some(class) = classes.get(placed.object.spec.gateway_class_name.as_str()) else {
             continue;
-        }
+        };
         let listeners = listener::all(placed, index, wanted);
-        let ports = ports(&listeners);
+        let ports = ports(placed.object, &listeners);
+        let workload = workload::planned(placed, class, index, &options.workload, findings);
+        let unfollowed = workload.as_ref().err();
+        let unfollowed = unfollowed.map(|why| (reason::INVALID_PARAMETERS, why.clone()));
         let uid = placed.object.metadata.uid.as_deref().unwrap_or_default();
         let one = Ours {
             placed,
             ports,
-            wrong: wrong(placed, index),
+            wrong: wrong(placed.object).or(unfollowed),
+            workload: workload.ok(),
             service: services.get(uid).copied(),
             listeners,
         };
@@ -78,24 +87,24 @@ fn services<'a>(index: &'a Index<'a>) -> BTreeMap<&'a str, &'a Service> {
     out
 }
 
-/// Ports of listeners that serve, and where the pod listens for them.
-fn ports(listeners: &[Looked<'_>]) -> Vec<Port> {
-    let places = container_ports(listeners.iter().map(|one| one.spec.port));
-    let serving = listeners.iter().filter(|one| one.serves());
-    let served: BTreeSet<u16> = serving.map(|one| one.spec.port).collect();
-    let port = |port: u16| {
-        places.get(&port).map(|container| Port {
-            port,
-            container: *container,
-        })
+/// A pod's port for each listener's that serves. Which it is follows from all of them, as in the Service.
+fn ports(gateway: &Gateway, listeners: &[Looked<'_>]) -> Vec<Port> {
+    let places = container_ports(gateway.spec.listeners.iter().map(|one| one.port));
+    let served: BTreeSet<u16> = listeners
+        .iter()
+        .filter(|one| one.serves())
+        .map(|one| one.spec.port)
+        .collect();
+    let of = |port: u16| {
+        let container = *places.get(&port)?;
+        Some(Port { port, container })
     };
-    served.into_iter().filter_map(port).collect()
+    served.into_iter().filter_map(of).collect()
 }
 
-/// What is wrong with the Gateway as a whole. It is served all the same: a slip in its settings must not stop traffic.
-fn wrong(placed: &Placed<'_, Gateway>, index: &Index<'_>) -> Option<(&'static str, String)> {
-    let spec = &placed.object.spec;
-    let addresses = spec.addresses.as_ref().and_then(Value::as_array);
+/// What is wrong with the addresses that the Gateway asks for.
+fn wrong(gateway: &Gateway) -> Option<(&'static str, String)> {
+    let addresses = gateway.spec.addresses.as_ref().and_then(Value::as_array);
     for (at, address) in addresses.into_iter().flatten().enumerate() {
         let kind = address.get("type").and_then(Value::as_str).unwrap_or("IPAddress");
         if kind != "IPAddress" {
@@ -103,25 +112,7 @@ fn wrong(placed: &Placed<'_, Gateway>, index: &Index<'_>) -> Option<(&'static st
             return Some((reason::UNSUPPORTED_ADDRESS, message));
         }
     }
-    let reference = spec
-        .infrastructure
-        .as_ref()
-        .and_then(|infrastructure| infrastructure.get("parametersRef"))?;
-    let text = |field: &str| {
-        let text = reference.get(field).and_then(Value::as_str);
-        text.unwrap_or_default().to_owned()
-    };
-    let reference = ParametersReference {
-        group: text("group"),
-        kind: text("kind"),
-        name: text("name"),
-        namespace: None,
-    };
-    let message = class::parameters(index, &reference, Some(&placed.key.namespace)).err()?;
-    Some((
-        reason::INVALID_PARAMETERS,
-        format!("spec.infrastructure.{message}"),
-    ))
+    None
 }
 
 /// The status. `attached`: routes by listener; `programmed`: whether pods serve the Gateway as it is.

@@ -16,6 +16,7 @@ mod route;
 mod service;
 mod status;
 mod types;
+mod workload;
 
 pub use plan::plan_cluster;
 pub use types::{

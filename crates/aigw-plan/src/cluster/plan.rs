@@ -24,7 +24,7 @@ pub fn plan_cluster(world: &World, options: &Options, capabilities: &dyn Capabil
     let mut wanted = Wanted::default();
     let index = Index::new(placed(&world.objects), &mut findings);
     let classes = class::ours(&index, options);
-    let gateways = gateway::all(&index, &classes, &mut wanted.secrets);
+    let gateways = gateway::all(&index, &classes, options, &mut wanted.secrets, &mut findings);
     endpoint::check_policies(&index, &mut findings);
     helpers::note_fields(&index, &mut findings);
     let mut closed = policy::closed(&index, options.serve_despite_policies, &mut findings);

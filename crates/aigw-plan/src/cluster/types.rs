@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::backend::Wanted;
 use crate::index::Key;
 use crate::object::Object;
+use crate::workload::WorkloadOptions;
 
 /// The controller that GatewayClasses of Envoy Gateway name.
 pub const ENVOY_GATEWAY_CONTROLLER: &str = "gateway.envoyproxy.io/gatewayclass-controller";
@@ -78,8 +79,8 @@ pub struct Options {
     pub bundle_version: Option<String>,
     /// Serve what policies close that are not honoured (SecurityPolicy, `rateLimit`), in place of answering 503.
     pub serve_despite_policies: bool,
-    /// The address that listeners of pods are bound to, such as `0.0.0.0` or `[::]`.
-    pub bind: String,
+    /// What serves Gateways that say nothing else.
+    pub workload: WorkloadOptions,
 }
 
 impl Default for Options {
@@ -91,7 +92,7 @@ impl Default for Options {
             installed: BTreeSet::new(),
             bundle_version: None,
             serve_despite_policies: false,
-            bind: "0.0.0.0".to_owned(),
+            workload: WorkloadOptions::default(),
         }
     }
 }
@@ -120,8 +121,10 @@ pub struct GatewayPlan {
     pub hashes: BTreeMap<ObjectKey, String>,
     /// Ports of listeners that serve.
     pub ports: Vec<Port>,
-    /// Objects that are to exist for it, to be applied as they are.
+    /// Objects that are to exist for it, to be applied as they are, in this order.
     pub objects: Vec<Value>,
+    /// Its settings cannot be followed: `objects` is empty, and those that exist stay as they are.
+    pub keeps: bool,
 }
 
 /// A port that clients connect to, and the one that the pod listens on for it.

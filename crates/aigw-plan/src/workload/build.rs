@@ -7,7 +7,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::labels::Marks;
-use super::options::WorkloadOptions;
+use super::options::{Family, WorkloadOptions};
 use super::settings::Settings;
 use super::{access, autoscaling, deployment, ports, service};
 
@@ -29,6 +29,8 @@ pub struct Workload {
     pub objects: Vec<Value>,
     /// The Service before the pods; `None` when no listener has a port that can be served.
     pub service: Option<String>,
+    /// Addresses that its pods listen on.
+    pub family: Family,
     /// Fields that were written and have no effect, for a condition of the Gateway.
     pub ignored: Vec<Ignored>,
 }
@@ -73,6 +75,7 @@ pub fn workload(input: &Input, options: &WorkloadOptions) -> Result<Workload, Wo
     if let Some(scaling) = &settings.scaling {
         objects.add(&autoscaling::autoscaler(&marks, scaling))?;
     }
+    let family = settings.family;
     let mut ignored: Vec<Ignored> = settings
         .ignored
         .into_iter()
@@ -83,6 +86,7 @@ pub fn workload(input: &Input, options: &WorkloadOptions) -> Result<Workload, Wo
     Ok(Workload {
         objects: objects.0,
         service: service.is_some().then(|| marks.base().to_owned()),
+        family,
         ignored,
     })
 }
