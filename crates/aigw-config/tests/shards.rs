@@ -6,12 +6,13 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use aigw_config::shard::{
     Contents, Cut, FORMAT, Index, MAX_STORED, Payload, Place, SLOTS, ShardError, ShardKind, Write, assemble,
-    cut, pack, unpack,
+    assemble_with, cut, pack, unpack,
 };
-use aigw_config::{Credentials, Document, Secret};
+use aigw_config::{Credentials, Document, EndpointsSpec, Secret};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -230,10 +231,35 @@ fn two_thousand_routes_fit_and_a_change_is_small() {
         "sk-new"
     );
 
+    // A reader that has the document needs no shard of it.
+    let of_keys = now.shards.iter().filter(|shard| {
+        let kinds = [ShardKind::Credentials, ShardKind::Hashes];
+        kinds.contains(&shard.kind)
+    });
+    let few = of_keys.map(|shard| (shard.slot, store.0[&Place::Slot(shard.slot)].clone()));
+    assert_eq!(now.document_hashes(), index.document_hashes());
+    let read = assemble_with(&now, &few.collect(), Some(Arc::new(document.clone()))).unwrap();
+    assert_eq!(read.credentials.find("policy-7").unwrap().reveal(), "sk-new");
+    assert_eq!(*read.document, document);
+
     document.backends[1_234].url = Some("https://elsewhere.example.com".to_owned());
     let writes = store.write_all(&cut(UID, &document, &credentials, &hashes, FORMAT).unwrap());
     assert_eq!(writes.len(), 2, "{:?}", places(&writes));
     assert!(size(&writes) < 32 << 10, "{}", size(&writes));
+
+    // A pod comes: endpoints are apart.
+    document.endpoints = (0..500)
+        .map(|n| EndpointsSpec {
+            name: format!("service-{n}.team.svc:8080"),
+            addresses: vec![format!("10.0.{}.{}:8080", n / 250, n % 250)],
+        })
+        .collect();
+    store.write_all(&cut(UID, &document, &credentials, &hashes, FORMAT).unwrap());
+    document.endpoints[123].addresses.push("10.1.2.3:8080".to_owned());
+    let writes = store.write_all(&cut(UID, &document, &credentials, &hashes, FORMAT).unwrap());
+    assert_eq!(writes.len(), 2, "{:?}", places(&writes));
+    assert!(size(&writes) < 8 << 10, "{}", size(&writes));
+    assert_eq!(store.read().unwrap().document.endpoints, document.endpoints);
 
     // A new route: its shard, the order, a hash, the index.
     let mut added = document.routes[0].clone();
@@ -322,7 +348,7 @@ fn other_formats_are_refused_before_anything_is_read() {
     let mut newer = of(FORMAT + 1, FORMAT);
     let mut unknown = serde_json::to_value(&newer.shards[0]).unwrap();
     unknown["kind"] = "somethingNew".into();
-    unknown["slot"] = 63.into();
+    unknown["slot"] = 71.into();
     newer.shards.push(serde_json::from_value(unknown).unwrap());
     store
         .0

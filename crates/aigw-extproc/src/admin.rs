@@ -23,15 +23,21 @@ pub(crate) async fn is_ready(socket: &Path) -> bool {
     asked.is_ok_and(|(status, _)| status == StatusCode::OK)
 }
 
+/// Has clients go elsewhere: Envoy goes on accepting, and every answer closes its connection (HTTP/2: the connection takes no
+/// further requests).
+pub async fn send_away(socket: &Path) -> io::Result<()> {
+    ask(socket, Method::POST, "/healthcheck/fail").await.map(|_| ())
+}
+
 /// Accepts no connection any more, and closes those that are open after their next answer.
 pub(crate) async fn begin_drain(socket: &Path) -> io::Result<()> {
-    ask(socket, Method::POST, "/healthcheck/fail").await?;
+    send_away(socket).await?;
     ask(socket, Method::POST, "/drain_listeners").await?;
     Ok(())
 }
 
-/// Requests that are under way.
-pub(crate) async fn active(socket: &Path) -> io::Result<u64> {
+/// Requests that are under way at an Envoy whose administration is on `socket`.
+pub async fn requests_under_way(socket: &Path) -> io::Result<u64> {
     statistics(socket, "downstream_rq_active")
         .await
         .map(|text| sum(&text))

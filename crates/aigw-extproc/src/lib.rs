@@ -10,6 +10,7 @@ mod processor;
 mod supervise;
 pub mod xds;
 
+pub use admin::{requests_under_way, send_away};
 pub use bootstrap::{At, BootstrapOptions, bootstrap};
 pub use door::Door;
 pub use places::Places;

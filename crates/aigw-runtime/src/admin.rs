@@ -1,49 +1,66 @@
-//! The admin port: health, readiness, metrics, the configuration (redacted) and the version.
+//! The ports that show the process: the admin port with everything, on loopback, and the status port with what a cluster's
+//! network may see.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::live::Gateway;
-use crate::telemetry::Telemetry;
+use crate::status::Status;
 
-#[derive(Clone)]
-struct Admin {
-    gateway: Arc<Gateway>,
-    telemetry: Arc<Telemetry>,
-}
-
-/// The admin port's routes. Serve them on a listener of their own, loopback unless told otherwise.
-pub fn admin(gateway: Arc<Gateway>, telemetry: Arc<Telemetry>) -> Router {
-    Router::new()
-        .route("/health", get(async || "ok\n"))
-        .route("/ready", get(ready))
-        .route("/metrics", get(metrics))
+/// The admin port's routes: health, readiness, metrics, version, the configuration (redacted), Envoy's state, draining. Serve
+/// them on loopback.
+pub fn admin(status: Arc<Status>) -> Router {
+    shown()
         .route("/config", get(config))
-        .route("/version", get(version))
+        .route("/envoy", get(envoy))
+        .route("/drain", post(drain))
         .fallback(async || {
             (
                 StatusCode::NOT_FOUND,
                 "not found; try /health, /ready, /metrics, /config or /version\n",
             )
         })
-        .with_state(Admin { gateway, telemetry })
+        .with_state(status)
 }
 
-async fn ready(State(admin): State<Admin>) -> Response {
-    if admin.gateway.is_draining() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response();
+/// The status port's routes: health, readiness, metrics and version, for probes, scrapers and the operator. No secret, no
+/// configuration, nothing that changes anything.
+pub fn status(status: Arc<Status>) -> Router {
+    shown()
+        .fallback(async || {
+            (
+                StatusCode::NOT_FOUND,
+                "not found; try /health, /ready, /metrics or /version\n",
+            )
+        })
+        .with_state(status)
+}
+
+fn shown() -> Router<Arc<Status>> {
+    Router::new()
+        .route("/health", get(async || "ok\n"))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/version", get(version))
+}
+
+async fn ready(State(status): State<Arc<Status>>) -> Response {
+    match status.readiness() {
+        Ok(()) => "ready\n".into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
-    "ready\n".into_response()
 }
 
-async fn metrics(State(admin): State<Admin>) -> Response {
-    let text = admin.telemetry.metrics().text(&admin.gateway.shared);
+async fn metrics(State(status): State<Arc<Status>>) -> Response {
+    let shared = status.gateway().map(|gateway| Arc::clone(&gateway.shared));
+    let text = status.telemetry.metrics().text(&shared.unwrap_or_default());
     (
         [(
             header::CONTENT_TYPE,
@@ -54,19 +71,53 @@ async fn metrics(State(admin): State<Admin>) -> Response {
         .into_response()
 }
 
-async fn config(State(admin): State<Admin>) -> Response {
-    let live = admin.gateway.load();
-    let shown = serde_json::to_value(&live.snapshot.document).and_then(|mut document| {
-        redact(&mut document);
-        serde_json::to_string_pretty(&document)
-    });
+async fn version(State(status): State<Arc<Status>>) -> Response {
+    Json(status.report()).into_response()
+}
+
+async fn config(State(status): State<Arc<Status>>) -> Response {
+    let Some(gateway) = status.gateway() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "there is no configuration yet\n").into_response();
+    };
+    let shown = serde_json::to_value(&gateway.load().snapshot.document);
     match shown {
-        Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text + "\n").into_response(),
+        Ok(mut document) => {
+            redact(&mut document);
+            pretty(&document)
+        }
         Err(error) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             format!("the configuration cannot be shown: {error}\n"),
         )
             .into_response(),
+    }
+}
+
+async fn envoy(State(status): State<Arc<Status>>) -> Response {
+    match status.page() {
+        Some(page) => pretty(&page),
+        None => (StatusCode::NOT_FOUND, "there is no Envoy before this process\n").into_response(),
+    }
+}
+
+fn pretty(value: &Value) -> Response {
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        format!("{value:#}\n"),
+    )
+        .into_response()
+}
+
+#[derive(Deserialize)]
+struct DrainQuery {
+    /// Milliseconds.
+    timeout: u64,
+}
+
+async fn drain(State(status): State<Arc<Status>>, Query(query): Query<DrainQuery>) -> Response {
+    match status.drain(Duration::from_millis(query.timeout)).await {
+        Ok(active) => Json(json!({"active": active})).into_response(),
+        Err(problem) => (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")).into_response(),
     }
 }
 
@@ -103,11 +154,6 @@ fn redact(value: &mut Value) {
         }
         _ => {}
     }
-}
-
-async fn version(State(admin): State<Admin>) -> Response {
-    let live = admin.gateway.load();
-    axum::Json(json!({"version": env!("CARGO_PKG_VERSION"), "config": live.snapshot.version})).into_response()
 }
 
 #[cfg(test)]

@@ -5,12 +5,15 @@ mod drive;
 mod entropy;
 mod live;
 mod source;
+mod status;
 mod telemetry;
 mod watch;
 
-pub use admin::admin;
+pub use admin::{admin, status};
 pub use drive::{Drive, FAILED};
 pub use live::{Gateway, Live, Sink};
+pub use source::{Arrived, Cluster, SnapshotName};
 pub use source::{Environment, Loaded, PresetEnv, Ready, load, load_environment};
+pub use status::{EnvoyReport, Host, Refused, Report, Served, Status};
 pub use telemetry::{EnvoyMetrics, LogFormat, Metrics, Telemetry};
 pub use watch::Watcher;

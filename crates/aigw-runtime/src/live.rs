@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use aigw_config::{Credentials, Snapshot};
 use aigw_engine::{Shared, UsageRecord};
 use arc_swap::{ArcSwap, Guard};
+use tokio::sync::watch;
 
 /// A snapshot and the credentials it names.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Gateway {
     /// Permits that outlive snapshots.
     pub shared: Arc<Shared>,
     sink: Sink,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
 }
 
 impl Gateway {
@@ -36,7 +36,7 @@ impl Gateway {
             live: ArcSwap::from_pointee(live),
             shared: Arc::default(),
             sink,
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
         }
     }
 
@@ -55,14 +55,20 @@ impl Gateway {
         (self.sink)(record);
     }
 
-    /// Says that the process is about to end: readiness fails from now on.
+    /// Says that the process is about to end: readiness fails from now on, and clients are sent elsewhere.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.draining.send_replace(true);
+    }
+
+    /// Completes once [`Gateway::drain`] was called.
+    pub async fn drained(&self) {
+        // The sender is ours.
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
     /// Whether [`Gateway::drain`] was called.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        *self.draining.borrow()
     }
 }
 

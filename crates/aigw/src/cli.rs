@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aigw_runtime::SnapshotName;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The AI gateway: any LLM API in, any provider out.
@@ -18,6 +19,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve: from files, from provider keys in the environment, or the demo
     Run(RunArgs),
+    /// Serve without Envoy: from files, or what the operator writes for a Gateway
+    Proxy(ProxyArgs),
     /// Program an Envoy that is started apart, and process its requests
     Extproc(ExtprocArgs),
     /// Run the operator of a Kubernetes cluster
@@ -36,6 +39,8 @@ pub(crate) enum Command {
     Mock(MockArgs),
     /// Ask a running gateway whether it is ready (for container health checks)
     Healthcheck(HealthcheckArgs),
+    /// Send the clients of a running gateway elsewhere and wait until its requests have ended (before a container stops)
+    Drain(DrainArgs),
 }
 
 /// What every way to serve has in common.
@@ -50,7 +55,20 @@ pub(crate) struct ServeArgs {
     #[arg(long, conflicts_with = "inputs")]
     pub(crate) demo: bool,
 
-    /// Where health, metrics and configuration are shown
+    /// Serve what the operator writes for a Gateway: the Secrets BASE-index, BASE-0, … of this namespace
+    #[arg(long, env = "AIGW_SNAPSHOT", value_name = "NAMESPACE/BASE", conflicts_with_all = ["inputs", "demo"])]
+    pub(crate) snapshot: Option<SnapshotName>,
+
+    /// Directory for the last good snapshot, served at a start while the API server is away; it holds credentials and is
+    /// meant to be in memory
+    #[arg(long, env = "AIGW_STATE", value_name = "DIR", requires = "snapshot")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// Show health, readiness, metrics and the version here too, and nothing else: for a cluster's probes and the operator
+    #[arg(long, env = "AIGW_STATUS", value_name = "HOST:PORT")]
+    pub(crate) status: Option<SocketAddr>,
+
+    /// Where health, metrics and configuration are shown, and draining is asked for
     #[arg(
         long,
         env = "AIGW_ADMIN",
@@ -126,6 +144,12 @@ pub(crate) enum DataPath {
     Local,
     /// Envoy also talks to the providers, wherever one attempt and one filter pass are enough (external processing)
     Extproc,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ProxyArgs {
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -386,6 +410,26 @@ pub(crate) struct CleanupArgs {
     /// Delete the definitions as well of whose kinds there is no object
     #[arg(long)]
     pub(crate) definitions: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DrainArgs {
+    /// The admin address of the gateway
+    #[arg(
+        long,
+        env = "AIGW_ADMIN",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:1064"
+    )]
+    pub(crate) admin: SocketAddr,
+
+    /// How long requests that are under way may go on; they are cut when the gateway is stopped after it
+    #[arg(long, value_name = "DURATION", default_value = "600s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+
+    /// How long to go on taking requests at least: until whoever sends them knows that this gateway goes away
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub(crate) wait: Duration,
 }
 
 /// Form of the log.

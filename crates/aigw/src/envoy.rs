@@ -2,6 +2,7 @@
 
 mod options;
 mod publisher;
+mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +11,13 @@ use aigw_extproc::xds::DataPath;
 use aigw_extproc::{BootstrapOptions, Door, Envoy, Launch, Processor, bootstrap, names};
 use aigw_proxy::{ParkedServer, Parking, Place, Server, Upstreams, bind_socket, serve_at, serve_parked};
 use aigw_runtime::{Gateway, Live, Telemetry};
-use axum::Router;
-use axum::routing::get;
-use serde_json::json;
 use tokio::time::Instant;
 
 use crate::process::Failure;
 
 pub(crate) use options::{Options, Own};
 use publisher::Publisher;
+use view::View;
 
 /// How often it is asked whether Envoy has refused what it starts with.
 const LOOK: Duration = Duration::from_millis(50);
@@ -149,17 +148,12 @@ impl Host {
         published
     }
 
-    /// Adds what there is to see of it.
-    pub fn add_routes(&self, routes: Router) -> Router {
-        let publisher = Arc::clone(&self.publisher);
-        routes.route(
-            "/envoy",
-            get(async move || {
-                let shown = json!(publisher.status());
-                let text = serde_json::to_string_pretty(&shown).unwrap_or_default();
-                ([("content-type", "application/json")], text + "\n")
-            }),
-        )
+    /// What there is to see of it.
+    pub fn view(&self) -> Arc<dyn aigw_runtime::Host> {
+        Arc::new(View {
+            publisher: Arc::clone(&self.publisher),
+            admin: self.options.places.admin(),
+        })
     }
 
     /// Takes nothing more and waits until all requests have ended. True when nothing was cut.

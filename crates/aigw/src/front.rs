@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aigw_proxy::{Proxies, Server, Upstreams};
-use aigw_runtime::{Gateway, Live, Telemetry};
-use axum::Router;
+use aigw_runtime::{EnvoyReport, Gateway, Live, Telemetry};
+use futures_util::future::BoxFuture;
 
 use crate::envoy::{Host, Options};
 use crate::process::Failure;
@@ -55,11 +55,11 @@ impl Front {
         }
     }
 
-    /// Adds what there is to see of it to the admin port.
-    pub(crate) fn add_routes(&self, routes: Router) -> Router {
+    /// What there is to see of it.
+    pub(crate) fn view(&self, gateway: &Arc<Gateway>) -> Arc<dyn aigw_runtime::Host> {
         match self {
-            Self::Native(_) => routes,
-            Self::Envoy(host) => host.add_routes(routes),
+            Self::Native(_) => Arc::new(Native(Arc::clone(gateway))),
+            Self::Envoy(host) => host.view(),
         }
     }
 
@@ -105,5 +105,26 @@ impl Front {
             Self::Native(server) => server.drain(grace).await,
             Self::Envoy(host) => host.drain(grace).await,
         }
+    }
+}
+
+/// The native host, seen from outside. Its connections look at the gateway themselves.
+struct Native(Arc<Gateway>);
+
+impl aigw_runtime::Host for Native {
+    fn envoy(&self) -> Option<EnvoyReport> {
+        None
+    }
+
+    fn page(&self) -> Option<serde_json::Value> {
+        None
+    }
+
+    fn send_away(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn active(&self) -> BoxFuture<'_, Result<u64, String>> {
+        Box::pin(async { Ok(self.0.shared.requests_held()) })
     }
 }

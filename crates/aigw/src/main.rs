@@ -1,4 +1,4 @@
-//! The one binary: `aigw run`, `extproc`, `controller`, `check`, `explain`, `providers`, `crds`, `cleanup`, `mock`, `healthcheck`.
+//! The one binary: `aigw run`, `proxy`, `extproc`, `controller`, `check`, `explain`, `providers`, `crds`, `cleanup`, `mock`, `healthcheck`, `drain`.
 
 mod check;
 mod cleanup;
@@ -6,12 +6,15 @@ mod cli;
 mod controller;
 mod crds;
 mod demo;
+mod drain;
 mod envoy;
 mod explain;
 mod extproc;
+mod feed;
 mod front;
 mod healthcheck;
 mod input;
+mod local;
 mod mock;
 mod process;
 mod providers;
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match cli.command {
         cli::Command::Run(args) => run::run(args),
+        cli::Command::Proxy(args) => serve::start(args.serve, None, front::Kind::Native),
         cli::Command::Extproc(args) => extproc::extproc(args),
         cli::Command::Controller(args) => controller::controller(args),
         cli::Command::Check(args) => check::check(&args),
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         cli::Command::Cleanup(args) => cleanup::cleanup(&args),
         cli::Command::Mock(args) => mock::mock(args),
         cli::Command::Healthcheck(args) => healthcheck::healthcheck(&args),
+        cli::Command::Drain(args) => drain::drain(&args),
     };
     match result {
         Ok(code) => code,

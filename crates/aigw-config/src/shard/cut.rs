@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::credential;
-use super::document::{Objects, take_apart};
+use super::document::take_apart;
 use super::error::ShardError;
 use super::format::writable;
 use super::index::ShardKind;
@@ -22,7 +22,7 @@ struct Grain {
     most: usize,
 }
 
-// With the order they are 29 at most, of which two generations fit into the pool.
+// With the order they are 33 at most, of which two generations fit into the pool.
 const DOCUMENT: Grain = Grain {
     aim: 64 << 10,
     most: 16,
@@ -31,6 +31,11 @@ const DOCUMENT: Grain = Grain {
 const CREDENTIALS: Grain = Grain {
     aim: 8 << 10,
     most: 8,
+};
+/// Finer too: they come and go with pods.
+const ENDPOINTS: Grain = Grain {
+    aim: 16 << 10,
+    most: 4,
 };
 const HASHES: Grain = Grain {
     aim: 64 << 10,
@@ -81,7 +86,9 @@ pub fn cut(
     let min_reader = writable(format)?;
     let (order, objects) = take_apart(document)?;
     let mut shards = vec![shard(ShardKind::Order, 0, &json(&order)?)?];
-    shards.extend(documents(&objects)?);
+    let (endpoints, objects): (Vec<_>, Vec<_>) = objects.iter().partition(|(key, _)| key.0 == "endpoints");
+    shards.extend(documents(ShardKind::Document, &objects, &DOCUMENT)?);
+    shards.extend(documents(ShardKind::Endpoints, &endpoints, &ENDPOINTS)?);
     shards.extend(secrets(credentials)?);
     shards.extend(hash_shards(hashes)?);
     Ok(Cut {
@@ -93,14 +100,12 @@ pub fn cut(
     })
 }
 
-fn documents(objects: &Objects) -> Result<Vec<Shard>, ShardError> {
-    let size = |value: &RawValue| value.get().len();
-    let count = buckets(
-        objects
-            .iter()
-            .map(|(key, value)| key.0.len() + key.1.len() + size(value)),
-        &DOCUMENT,
-    );
+/// An object of the document: its member and name, and what it is.
+type Object<'a> = (&'a (String, String), &'a Box<RawValue>);
+
+fn documents(kind: ShardKind, objects: &[Object<'_>], grain: &Grain) -> Result<Vec<Shard>, ShardError> {
+    let size = |((section, name), value): &Object<'_>| section.len() + name.len() + value.get().len();
+    let count = buckets(objects.iter().map(size), grain);
     let mut lists: BTreeMap<u8, Vec<(&str, &str, &RawValue)>> = BTreeMap::new();
     for ((section, name), value) in objects {
         let bucket = bucket(&[section, name], count);
@@ -108,7 +113,7 @@ fn documents(objects: &Objects) -> Result<Vec<Shard>, ShardError> {
     }
     lists
         .iter()
-        .map(|(bucket, list)| shard(ShardKind::Document, *bucket, &json(list)?))
+        .map(|(bucket, list)| shard(kind, *bucket, &json(list)?))
         .collect()
 }
 

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
+use super::cut::hex;
 use super::error::ShardError;
 use super::format::readable;
 use super::name::SLOTS;
@@ -15,8 +18,10 @@ use super::payload::{MAX_PLAIN, Payload};
 pub enum ShardKind {
     /// The names of the document's objects in their order.
     Order,
-    /// Objects of the document.
+    /// Objects of the document but endpoints.
     Document,
+    /// The document's endpoints.
+    Endpoints,
     /// Credentials: secret.
     Credentials,
     /// Hashes of the objects that the document was made from.
@@ -27,11 +32,17 @@ pub enum ShardKind {
 }
 
 impl ShardKind {
+    /// Whether it is a part of the document.
+    pub(super) const fn is_of_document(self) -> bool {
+        matches!(self, Self::Order | Self::Document | Self::Endpoints)
+    }
+
     /// Its name in messages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Order => "order",
             Self::Document => "document",
+            Self::Endpoints => "endpoints",
             Self::Credentials => "credentials",
             Self::Hashes => "hashes",
             Self::Unknown => "unknown",
@@ -64,6 +75,19 @@ impl ShardRef {
             self.bucket,
             self.slot
         )
+    }
+
+    /// The plain bytes of this shard, which is `stored` if that is right.
+    pub fn open(&self, stored: &Payload) -> Result<Zeroizing<Vec<u8>>, ShardError> {
+        let what = self.what();
+        let plain = stored.expand(self.size, &what)?;
+        if hex(&Sha256::digest(plain.as_slice())) != self.sha256 {
+            return Err(ShardError::damaged(
+                what,
+                "its SHA-256 is another one than the index says",
+            ));
+        }
+        Ok(plain)
     }
 }
 
@@ -104,6 +128,12 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// What says whether two snapshots have the same document: the hashes of its shards.
+    pub fn document_hashes(&self) -> Vec<String> {
+        let of_document = self.shards.iter().filter(|shard| shard.kind.is_of_document());
+        of_document.map(|shard| shard.sha256.clone()).collect()
     }
 
     /// The shards that this build understands: the ones to fetch.

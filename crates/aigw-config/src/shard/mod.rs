@@ -17,7 +17,7 @@ mod pack;
 mod payload;
 mod plan;
 
-pub use assemble::{Contents, assemble};
+pub use assemble::{Contents, assemble, assemble_with};
 pub use cut::{Cut, Shard, cut};
 pub use error::ShardError;
 pub use format::{FORMAT, FORMATS};

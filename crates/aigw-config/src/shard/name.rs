@@ -4,8 +4,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// Slots of a gateway's pool: room for two generations of the most shards that one snapshot may have (29), and some over.
-pub const SLOTS: u8 = 64;
+/// Slots of a gateway's pool: room for two generations of the most shards that one snapshot may have (33), and some over.
+pub const SLOTS: u8 = 72;
 /// Longest base in bytes: it also names objects that take no more.
 pub const MAX_BASE: usize = 63;
 /// The key that an index is stored under.
@@ -101,6 +101,6 @@ mod tests {
         assert_eq!(all.len(), usize::from(SLOTS) + 1);
         assert_eq!(all[0], "aigw-main-index");
         assert_eq!(all[1], "aigw-main-0");
-        assert_eq!(all[64], "aigw-main-63");
+        assert_eq!(all[72], "aigw-main-71");
     }
 }

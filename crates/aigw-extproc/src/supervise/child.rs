@@ -186,7 +186,7 @@ impl Envoy {
                 return false;
             }
             loop {
-                match admin::active(&socket).await {
+                match admin::requests_under_way(&socket).await {
                     Ok(0) => return true,
                     Ok(_) => tokio::time::sleep(POLL).await,
                     Err(_) => return false,

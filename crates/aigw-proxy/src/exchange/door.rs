@@ -69,14 +69,19 @@ pub(crate) async fn serve(
     } else {
         client.peer
     };
+    let gateway = Arc::clone(&context.gateway);
     let answer = AssertUnwindSafe(answer(context, peer, request))
         .catch_unwind()
         .await;
     let (mut response, close) = answer.unwrap_or_else(|_| (failed(), true));
-    if close && http1 {
+    // A proxy in front sends its clients away by itself.
+    let sends_away = !client.is_proxy && gateway.is_draining();
+    if http1 && (close || sends_away) {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if http1 && close {
         client.unread.store(true, Ordering::Release);
     }
     Ok(response)

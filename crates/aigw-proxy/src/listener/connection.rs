@@ -51,7 +51,7 @@ pub(super) async fn serve(
     arrived: Arrived,
     tls: Option<Arc<ServerConfig>>,
     context: Arc<Context>,
-    stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
 ) {
     let mut client = Client::default();
     let (transport, http2) = match arrived {
@@ -73,6 +73,7 @@ pub(super) async fn serve(
     let head = (!client.is_proxy).then_some(HEAD);
     let idle = context.gateway.load().snapshot.limits.timeouts.idle.duration();
     let io = TokioIo::new(Socket::new(transport, Arc::clone(&client.unread), idle));
+    let gateway = Arc::clone(&context.gateway);
     let service = service_fn(move |request| exchange::serve(Arc::clone(&context), client.clone(), request));
     // How a connection ended is of no interest: each exchange on it has told its own story.
     if http2 {
@@ -86,7 +87,14 @@ pub(super) async fn serve(
             .keep_alive_interval(PING.0)
             .keep_alive_timeout(PING.1)
             .serve_connection(io, service);
-        until(stop, connection, |connection| connection.graceful_shutdown()).await;
+        // What HTTP/1.1 says with an answer's `connection: close`, HTTP/2 says to the connection, and loses no request by it.
+        let ends = async {
+            tokio::select! {
+                () = told(&mut stop) => {}
+                () = gateway.drained() => {}
+            }
+        };
+        until(ends, connection, |connection| connection.graceful_shutdown()).await;
     } else {
         serve_http1(io, head, service, stop).await;
     }
@@ -97,7 +105,7 @@ pub(super) async fn serve_http1<I, S, B>(
     io: TokioIo<I>,
     head: Option<Duration>,
     service: S,
-    stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
@@ -109,11 +117,12 @@ pub(super) async fn serve_http1<I, S, B>(
         .header_read_timeout(head)
         .max_buf_size(MAX_BUFFER)
         .serve_connection(io, service);
-    until(stop, connection, |connection| connection.graceful_shutdown()).await;
+    let ends = told(&mut stop);
+    until(ends, connection, |connection| connection.graceful_shutdown()).await;
 }
 
 async fn until<C: Future>(
-    mut stop: watch::Receiver<bool>,
+    ends: impl Future<Output = ()>,
     connection: C,
     end: impl FnOnce(std::pin::Pin<&mut C>),
 ) {
@@ -121,7 +130,7 @@ async fn until<C: Future>(
     tokio::select! {
         biased;
         _ = connection.as_mut() => return,
-        () = told(&mut stop) => {}
+        () = ends => {}
     }
     end(connection.as_mut());
     connection.await;

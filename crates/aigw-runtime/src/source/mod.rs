@@ -1,5 +1,6 @@
-//! Where configurations come from: files, directories and the environment, each loaded into one document.
+//! Where configurations come from: files, directories, the environment, and the operator's snapshots.
 
+mod cluster;
 mod environment;
 mod expand;
 mod file;
@@ -11,6 +12,7 @@ mod reader;
 mod ready;
 mod secret;
 
+pub use cluster::{Arrived, Cluster, SnapshotName};
 pub use environment::{PresetEnv, load_environment};
 pub use expand::Environment;
 pub use load::{Loaded, load};

@@ -114,6 +114,11 @@ struct Reload {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct SnapshotFailure {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Version {
     version: String,
 }
@@ -143,6 +148,7 @@ pub struct Metrics {
     cost_failures: Counter,
     log_failures: Counter,
     reloads: Family<Reload, Counter>,
+    snapshot_failures: Family<SnapshotFailure, Counter>,
     config: Family<Version, Gauge>,
     envoy: EnvoyMetrics,
     in_flight: Gauge<u64, AtomicU64>,
@@ -170,6 +176,7 @@ impl Metrics {
             cost_failures: Counter::default(),
             log_failures: Counter::default(),
             reloads: Family::default(),
+            snapshot_failures: Family::default(),
             config: Family::default(),
             envoy: EnvoyMetrics::default(),
             in_flight: Gauge::default(),
@@ -243,6 +250,11 @@ impl Metrics {
             "aigw_config_reloads",
             "Loads of the configuration, by result",
             self.reloads.clone(),
+        );
+        registry.register(
+            "aigw_snapshot_failures",
+            "Tries to read the operator's snapshot that failed, by reason",
+            self.snapshot_failures.clone(),
         );
         registry.register(
             "aigw_config_info",
@@ -394,6 +406,13 @@ impl Metrics {
             .get_or_create(&Reload {
                 result: if good { "success" } else { "failure" },
             })
+            .inc();
+    }
+
+    /// Counts a try to read the operator's snapshot that failed.
+    pub(crate) fn snapshot_failed(&self, reason: &'static str) {
+        self.snapshot_failures
+            .get_or_create(&SnapshotFailure { reason })
             .inc();
     }
 
