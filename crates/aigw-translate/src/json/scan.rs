@@ -137,11 +137,19 @@ impl<'a> Scanner<'a> {
         // The block before ended within an escape.
         let mut open = false;
         while let Some(block) = self.bytes.get(start..).and_then(<[u8]>::first_chunk) {
-            let found = Specials::of(block);
+            let found = match Specials::of(block) {
+                None if !open => {
+                    start += block.len();
+                    continue;
+                }
+                found => found.unwrap_or_default(),
+            };
             let (escapes, open_after) = found.escaped(open);
             let ends = found.quotes & !escapes;
             let inside = ends.wrapping_sub(1) & !ends;
-            if found.controls & inside != 0 || !self.escapes_are_valid(start, escapes & inside) {
+            // Quotes and backslashes may always follow a backslash.
+            let others = escapes & inside & !(found.quotes | found.backslashes);
+            if found.controls & inside != 0 || !self.escapes_are_valid(start, others) {
                 break;
             }
             escaped |= escapes & inside != 0;
@@ -272,17 +280,28 @@ struct Specials {
 }
 
 impl Specials {
-    #[inline]
-    fn of(block: &[u8; 32]) -> Self {
+    /// `None` when nothing is.
+    #[inline(always)]
+    fn of(block: &[u8; 32]) -> Option<Self> {
         let (halves, _) = block.as_chunks::<16>();
-        halves.iter().rev().fold(Self::default(), |found, half| {
-            let text = u8x16::new(*half);
-            let control = text.min(u8x16::splat(0x1f)).simd_eq(text);
-            Self {
-                quotes: found.quotes << 16 | text.simd_eq(u8x16::splat(b'"')).to_bitmask(),
-                backslashes: found.backslashes << 16 | text.simd_eq(u8x16::splat(b'\\')).to_bitmask(),
-                controls: found.controls << 16 | control.to_bitmask(),
-            }
+        let [low, high] = halves else { return None };
+        let (low, high) = (u8x16::new(*low), u8x16::new(*high));
+        let both = |low: u8x16, high: u8x16| high.to_bitmask() << 16 | low.to_bitmask();
+        let equal = |byte: u8| (low.simd_eq(u8x16::splat(byte)), high.simd_eq(u8x16::splat(byte)));
+        let last = u8x16::splat(0x1f);
+        let (quotes, backslashes) = (equal(b'"'), equal(b'\\'));
+        let controls = (low.min(last).simd_eq(low), high.min(last).simd_eq(high));
+        let any_control = controls.0 | controls.1;
+        if (quotes.0 | quotes.1 | backslashes.0 | backslashes.1 | any_control).to_bitmask() == 0 {
+            return None;
+        }
+        Some(Self {
+            quotes: both(quotes.0, quotes.1),
+            backslashes: both(backslashes.0, backslashes.1),
+            controls: match any_control.to_bitmask() {
+                0 => 0,
+                _ => both(controls.0, controls.1),
+            },
         })
     }
 
@@ -322,7 +341,11 @@ mod tests {
                     backslashes: if_is(byte == b'\\'),
                     controls: if_is(byte < 0x20),
                 };
-                assert_eq!(Specials::of(&block), expected, "byte {byte:#04x} at {at}");
+                assert_eq!(
+                    Specials::of(&block).unwrap_or_default(),
+                    expected,
+                    "byte {byte:#04x} at {at}"
+                );
             }
         }
     }
