@@ -169,8 +169,9 @@ fn is_event_stream(content_type: Option<&str>) -> bool {
 
 /// True for JSON, also `application/problem+json` and the like.
 fn is_json(content_type: Option<&str>) -> bool {
-    let kind = essence(content_type).to_ascii_lowercase();
-    kind == "application/json" || kind.ends_with("+json")
+    let kind = essence(content_type);
+    let suffix = kind.rfind('+').and_then(|at| kind.get(at..)).unwrap_or_default();
+    kind.eq_ignore_ascii_case("application/json") || suffix.eq_ignore_ascii_case("+json")
 }
 
 fn essence(content_type: Option<&str>) -> &str {

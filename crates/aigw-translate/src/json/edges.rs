@@ -1,7 +1,7 @@
-//! Finds top-level members at both ends of a large object without reading its middle. For text that is only looked at: what
-//! is not read is not checked.
+//! Finds top-level members at both ends of a large object without reading its middle, and walks over those of a small one. For
+//! text that is only looked at: what is not read is not checked.
 
-use memchr::memmem;
+use memchr::memmem::FinderRev;
 
 use super::peek::Member;
 use super::scan::Scanner;
@@ -60,10 +60,38 @@ fn member<'a>(
     Some((name, Some(member)))
 }
 
-/// The value of the last top-level member called `name`, which is given in its quotes, when it stands near the end.
-pub fn back<'a>(bytes: &'a [u8], name: &str) -> Option<&'a str> {
+/// Shows name and value, as they are written, of each member of the object that `text` is. `None` when it is none, or has names
+/// with escapes; what stood before was shown.
+pub fn members<'a>(text: &'a str, mut see: impl FnMut(&'a str, &'a str)) -> Option<()> {
+    let mut scanner = Scanner::new(text.as_bytes());
+    if scanner.token() != b'{' {
+        return None;
+    }
+    scanner.bump();
+    if scanner.token() == b'}' {
+        scanner.bump();
+    } else {
+        loop {
+            let (from, to, escaped) = scanner.name().ok()?;
+            scanner.token();
+            let value = scanner.at();
+            scanner.value(1).ok()?;
+            if escaped {
+                return None;
+            }
+            see(text.get(from..to)?, text.get(value..scanner.at())?);
+            if scanner.next_or(b'}').ok()? {
+                break;
+            }
+        }
+    }
+    (scanner.token() == 0 && scanner.at() == text.len()).then_some(())
+}
+
+/// The value of the last top-level member of a name, for which `name` looks in its quotes, when it stands near the end.
+pub fn back<'a>(bytes: &'a [u8], name: &FinderRev<'_>) -> Option<&'a str> {
     let near = bytes.len().saturating_sub(BACK);
-    let at = near + memmem::rfind(bytes.get(near..)?, name.as_bytes())?;
+    let at = near + name.rfind(bytes.get(near..)?)?;
     // Within a text the quotes would be escaped, so this is a name (or a whole text, which no colon follows).
     let mut scanner = Scanner::new(bytes.get(at..)?);
     let (_, value) = member(bytes.get(at..)?, &mut scanner, 0, 0, "")?;
@@ -106,7 +134,8 @@ mod tests {
 
     #[test]
     fn back_is_outermost_or_nothing() {
-        let back = |text: &'static str| back(text.as_bytes(), "\"usage\"");
+        let name = FinderRev::new("\"usage\"");
+        let back = |text: &'static str| back(text.as_bytes(), &name);
         assert_eq!(
             back(r#"…,"usage":{"a":[1]},"x":{"y":"}"} }  "#),
             Some(r#"{"a":[1]}"#)
@@ -125,6 +154,30 @@ mod tests {
     #[test]
     fn back_looks_only_near_the_end() {
         let far = format!(r#"{{"usage":1,"x":"{}"}}"#, "a".repeat(BACK));
-        assert_eq!(back(far.as_bytes(), "\"usage\""), None);
+        assert_eq!(back(far.as_bytes(), &FinderRev::new("\"usage\"")), None);
+    }
+
+    #[test]
+    fn members_are_shown_as_written_or_refused() {
+        let shown = |text: &'static str| {
+            let mut all = Vec::new();
+            members(text, |name, value| all.push((name, value))).map(|()| all)
+        };
+        assert_eq!(
+            shown(r#" {"a" : [1, 2] ,"b":"\"", "a":{} } "#),
+            Some(vec![("a", "[1, 2]"), ("b", r#""\"""#), ("a", "{}")])
+        );
+        assert_eq!(shown("{}"), Some(vec![]));
+        for bad in [
+            "",
+            "[]",
+            "{",
+            r#"{"a":1"#,
+            r#"{"a":1}}"#,
+            r#"{"a":01}"#,
+            r#"{"\u0061":1}"#,
+        ] {
+            assert_eq!(shown(bad), None, "{bad}");
+        }
     }
 }

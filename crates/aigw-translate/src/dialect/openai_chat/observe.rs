@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
+use memchr::memmem::{Finder, FinderRev};
 use serde_json::Value;
 
 use super::chunk::Chunk;
@@ -14,11 +14,14 @@ use super::usage;
 use crate::dialect::{FrameRole, Observation};
 use crate::json::{self, peek};
 
+static USAGE: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("\"usage\""));
+static FINISH_REASON: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("\"finish_reason\""));
+
 /// Looks at a whole answer. What vendors write before and after the model's text is found without reading that; an answer in
 /// another order is walked.
 pub(super) fn observe_body(body: &[u8], observation: &mut Observation) {
     let front = json::front(body, ["id", "model"], "choices");
-    if let (Some([Some(id), Some(model)]), Some(usage)) = (front, json::back(body, "\"usage\"")) {
+    if let (Some([Some(id), Some(model)]), Some(usage)) = (front, json::back(body, &USAGE)) {
         identify(
             id.string(body).as_deref(),
             model.string(body).as_deref(),
@@ -53,10 +56,9 @@ fn note(usage: &str, choices: &[u8], observation: &mut Observation) {
 
 /// The last `finish_reason` with a text. As in [`has_value`], a name in quotes is found only where it is a name.
 fn last_finish_reason(choices: &[u8]) -> Option<String> {
-    const NAME: &[u8] = b"\"finish_reason\"";
-    memchr::memmem::rfind_iter(choices, NAME).find_map(|at| {
+    FINISH_REASON.rfind_iter(choices).find_map(|at| {
         let rest = choices
-            .get(at + NAME.len()..)?
+            .get(at + FINISH_REASON.needle().len()..)?
             .trim_ascii_start()
             .strip_prefix(b":")?;
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Cow<'_, str>>();

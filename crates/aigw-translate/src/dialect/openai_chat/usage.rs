@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::fields::whole;
 use super::write::Object;
 use crate::ir::Usage;
-use crate::json::{Peeked, peek};
+use crate::json::members;
 
 const INPUT_DETAILS: &str = "prompt_tokens_details";
 const OUTPUT_DETAILS: &str = "completion_tokens_details";
@@ -53,54 +53,64 @@ pub(super) fn read(usage: &Value) -> Usage {
 
 /// Reads the counts from text, of which nothing else is wanted.
 pub(super) fn read_text(usage: &str) -> Usage {
-    // What `peek` refuses (a count that occurs twice) is still read.
+    // What `members` cannot read is read as a whole.
     let read_whole = || serde_json::from_str(usage).map_or_else(|_| Usage::default(), |usage| read(&usage));
-    peek_counts(usage).unwrap_or_else(read_whole)
+    walk_counts(usage).unwrap_or_else(read_whole)
 }
 
-fn peek_counts(usage: &str) -> Option<Usage> {
-    let [hits, input, output] = ["prompt_cache_hit_tokens", INPUT_DETAILS, OUTPUT_DETAILS];
-    let [prompt, completion, total] = ["prompt_tokens", "completion_tokens", "total_tokens"];
-    let top = peek(usage.as_bytes(), [prompt, completion, total, hits, input, output]).ok()?;
-    let object = |name| top.member(name).map_or("", |member| member.raw(usage.as_bytes()));
-    let (input, output) = (object(input), object(output));
-    let [cached, audio, written, wrote] = [
-        "cached_tokens",
-        "audio_tokens",
-        "cache_creation_input_tokens",
-        "cache_write_tokens",
-    ];
-    let inputs = inner(input, [cached, audio, written, wrote, WRITE_DETAILS])?;
-    let outputs = inner(
-        output,
-        [
-            "reasoning_tokens",
-            audio,
-            "accepted_prediction_tokens",
-            "rejected_prediction_tokens",
-        ],
-    )?;
-    let writes = inputs.as_ref().and_then(|inputs| inputs.member(WRITE_DETAILS));
-    let writes = writes.map_or("", |member| member.raw(input.as_bytes()));
-    let by_age = inner(writes, ["ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"])?;
-    Some(counts(|group, name| {
-        let raw = match group {
-            Group::Top => top.member(name)?.raw(usage.as_bytes()),
-            Group::Input => inputs.as_ref()?.member(name)?.raw(input.as_bytes()),
-            Group::Output => outputs.as_ref()?.member(name)?.raw(output.as_bytes()),
-            Group::Writes => by_age.as_ref()?.member(name)?.raw(writes.as_bytes()),
-        };
-        whole(&serde_json::from_str(raw).ok()?)
-    }))
+/// All counts in one walk. As in a value, the last of those with one name counts.
+fn walk_counts(usage: &str) -> Option<Usage> {
+    let mut found = Usage::default();
+    let (mut hits, mut input, mut output) = (None, "", "");
+    members(usage, |name, value| match name {
+        "prompt_tokens" => found.input = count(value),
+        "completion_tokens" => found.output = count(value),
+        "total_tokens" => found.total = count(value),
+        "prompt_cache_hit_tokens" => hits = count(value),
+        INPUT_DETAILS => input = value,
+        OUTPUT_DETAILS => output = value,
+        _ => {}
+    })?;
+    let (mut written, mut writes) = (None, "");
+    inner(input, |name, value| match name {
+        "cached_tokens" => found.cache_read = count(value),
+        "audio_tokens" => found.audio_input = count(value),
+        "cache_creation_input_tokens" => found.cache_write = count(value),
+        "cache_write_tokens" => written = count(value),
+        WRITE_DETAILS => writes = value,
+        _ => {}
+    })?;
+    inner(writes, |name, value| match name {
+        "ephemeral_5m_input_tokens" => found.cache_write_5m = count(value),
+        "ephemeral_1h_input_tokens" => found.cache_write_1h = count(value),
+        _ => {}
+    })?;
+    inner(output, |name, value| match name {
+        "reasoning_tokens" => found.reasoning = count(value),
+        "audio_tokens" => found.audio_output = count(value),
+        "accepted_prediction_tokens" => found.accepted_prediction = count(value),
+        "rejected_prediction_tokens" => found.rejected_prediction = count(value),
+        _ => {}
+    })?;
+    found.cache_read = found.cache_read.or(hits);
+    found.cache_write = found.cache_write.or(written);
+    Some(found)
 }
 
-/// `None` when `text` is refused; `Some(None)` when it is no object.
-fn inner<'n, const N: usize>(text: &str, names: [&'n str; N]) -> Option<Option<Peeked<'n, N>>> {
-    if text.starts_with('{') {
-        peek(text.as_bytes(), names).ok().map(Some)
-    } else {
-        Some(None)
+/// `None` when `text` cannot be read; what is no object has no members.
+fn inner<'a>(text: &'a str, see: impl FnMut(&'a str, &'a str)) -> Option<()> {
+    match text.starts_with('{') {
+        true => members(text, see),
+        false => Some(()),
     }
+}
+
+fn count(raw: &str) -> Option<u64> {
+    // Nearly all are plain digits; a leading zero is no JSON and was refused before.
+    if raw.len() < 20 && raw.bytes().all(|byte| byte.is_ascii_digit()) {
+        return raw.parse().ok();
+    }
+    whole(&serde_json::from_str(raw).ok()?)
 }
 
 fn counts(count: impl Fn(Group, &str) -> Option<u64>) -> Usage {
