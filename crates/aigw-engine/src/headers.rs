@@ -5,64 +5,76 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use aigw_config::SchemaName;
 
 /// Headers of one connection (RFC 9110, section 7.6.1) and of framing, which each side makes for itself.
-const HOP_BY_HOP: &[&str] = &[
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "http2-settings",
-    "proxy-authorization",
-    "content-length",
-    "host",
-    "expect",
-];
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+            | "proxy-authorization"
+            | "content-length"
+            | "host"
+            | "expect"
+    )
+}
 
 /// A client's credentials; they go upstream only when the backend says `auth: passthrough`.
-const CREDENTIALS: &[&str] = &[
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "ocp-apim-subscription-key",
-    "cookie",
-    "x-amz-security-token",
-    "x-amz-date",
-    "x-amz-content-sha256",
-];
+fn is_credential(name: &str) -> bool {
+    matches!(
+        name,
+        "authorization"
+            | "x-api-key"
+            | "api-key"
+            | "x-goog-api-key"
+            | "ocp-apim-subscription-key"
+            | "cookie"
+            | "x-amz-security-token"
+            | "x-amz-date"
+            | "x-amz-content-sha256"
+    )
+}
 
 /// What tells about the client or its network and is no provider's business, what the gateway negotiates for itself, and sums
 /// over a body that it may edit.
-const PRIVATE: &[&str] = &[
-    "forwarded",
-    "via",
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "true-client-ip",
-    "origin",
-    "referer",
-    "accept-encoding",
-    "content-encoding",
-    "content-md5",
-    "content-digest",
-    "digest",
-];
+fn is_private(name: &str) -> bool {
+    matches!(
+        name,
+        "forwarded"
+            | "via"
+            | "x-real-ip"
+            | "x-client-ip"
+            | "x-cluster-client-ip"
+            | "true-client-ip"
+            | "origin"
+            | "referer"
+            | "accept-encoding"
+            | "content-encoding"
+            | "content-md5"
+            | "content-digest"
+            | "digest"
+    )
+}
 
 /// Answer headers that hold for the provider's own site or connection.
-const RESPONSE_PRIVATE: &[&str] = &[
-    "set-cookie",
-    "alt-svc",
-    "strict-transport-security",
-    "server",
-    "via",
-    "nel",
-    "report-to",
-    "x-envoy-upstream-service-time",
-];
+fn is_response_private(name: &str) -> bool {
+    matches!(
+        name,
+        "set-cookie"
+            | "alt-svc"
+            | "strict-transport-security"
+            | "server"
+            | "via"
+            | "nel"
+            | "report-to"
+            | "x-envoy-upstream-service-time"
+    )
+}
 
 /// True for the gateway's own namespace, which clients cannot speak in.
 fn is_reserved(name: &str) -> bool {
@@ -93,10 +105,10 @@ pub(crate) fn request(
     let mut out = HeaderMap::with_capacity(client.len() + 4);
     for (name, value) in client {
         let text = name.as_str();
-        let is_credential = CREDENTIALS.contains(&text);
-        let keeps = !HOP_BY_HOP.contains(&text)
-            && (passthrough || !is_credential)
-            && !PRIVATE.contains(&text)
+        let credential = is_credential(text);
+        let keeps = !is_hop_by_hop(text)
+            && (passthrough || !credential)
+            && !is_private(text)
             && !is_reserved(text)
             && !text.starts_with("sec-")
             && !text.starts_with("x-forwarded-")
@@ -126,8 +138,8 @@ pub(crate) fn response(upstream: &HeaderMap, translated: bool) -> HeaderMap {
     let mut out = HeaderMap::with_capacity(upstream.len() + 4);
     for (name, value) in upstream {
         let text = name.as_str();
-        let keeps = !HOP_BY_HOP.contains(&text)
-            && !RESPONSE_PRIVATE.contains(&text)
+        let keeps = !is_hop_by_hop(text)
+            && !is_response_private(text)
             && !is_reserved(text)
             && !text.starts_with("access-control-")
             && (!translated || survives_translation(text))

@@ -226,27 +226,72 @@ pub fn rfc3339(millis: u64) -> String {
         shifted_month - 9
     };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let fraction = if fraction == 0 {
-        String::new()
-    } else {
-        format!(".{fraction:03}")
-    };
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}{fraction}Z",
-        rest / 3_600,
-        rest / 60 % 60,
-        rest % 60
-    )
+    let mut out = String::with_capacity("YYYY-MM-DDTHH:MM:SS.mmmZ".len());
+    digits(&mut out, year, 4);
+    for (mark, number) in [
+        ('-', month),
+        ('-', day),
+        ('T', rest / 3_600),
+        (':', rest / 60 % 60),
+        (':', rest % 60),
+    ] {
+        out.push(mark);
+        digits(&mut out, number, 2);
+    }
+    if fraction > 0 {
+        out.push('.');
+        digits(&mut out, fraction, 3);
+    }
+    out.push('Z');
+    out
+}
+
+/// The number in decimal, with zeros before it up to `width` digits. (Formatting machinery takes several times as long, and every
+/// request has a date.)
+fn digits(out: &mut String, number: u64, width: u32) {
+    let mut place = 10_u64.saturating_pow(width.saturating_sub(1));
+    while number / place >= 10 {
+        place = place.saturating_mul(10);
+    }
+    while place > 0 {
+        let digit = u32::try_from(number / place % 10).unwrap_or_default();
+        out.extend(char::from_digit(digit, 10));
+        place /= 10;
+    }
+}
+
+/// A made id: `req_`, the time in milliseconds and a random number, both hexadecimal.
+pub(crate) fn new_id(wall: u64, entropy: u64) -> String {
+    let mut id = String::with_capacity("req_".len() + 28);
+    id.push_str("req_");
+    hex(&mut id, wall, 12);
+    hex(&mut id, entropy, 16);
+    id
+}
+
+/// The last `width` digits of a number, hexadecimal.
+fn hex(out: &mut String, number: u64, width: u32) {
+    for place in (0..width).rev() {
+        let digit = number >> (4 * place) & 0xf;
+        out.extend(char::from_digit(u32::try_from(digit).unwrap_or_default(), 16));
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::{new_id, rfc3339};
+
+    #[test]
+    fn ids_are_hexadecimal_and_of_one_length() {
+        assert_eq!(new_id(0x1a2_b3c4, 0xff), "req_000001a2b3c400000000000000ff");
+        assert_eq!(new_id(u64::MAX, u64::MAX), format!("req_{}", "f".repeat(28)));
+    }
 
     #[test]
     fn dates_are_civil() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
         assert_eq!(rfc3339(951_782_400_000), "2000-02-29T00:00:00Z");
+        assert_eq!(rfc3339(253_402_300_800_007), "10000-01-01T00:00:00.007Z");
         assert_eq!(rfc3339(1_795_000_000_123), "2026-11-18T11:06:40.123Z");
     }
 }

@@ -106,6 +106,9 @@ pub(crate) fn order(rule: &Rule, entropy: u64, usable: impl Fn(usize) -> bool) -
     let mut left: Vec<usize> = (0..rule.candidates.len())
         .filter(|index| rule.candidates.get(*index).is_some_and(|c| c.weight > 0) && usable(*index))
         .collect();
+    if left.len() <= 1 {
+        return left;
+    }
     let mut state = entropy;
     let mut out = Vec::with_capacity(left.len());
     while let Some(priority) = left

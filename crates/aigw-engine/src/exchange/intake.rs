@@ -11,7 +11,7 @@ use super::{Exchange, Intake, Phase};
 use crate::effect::{Effect, Effects};
 use crate::event::{Inputs, RequestHead};
 use crate::ingress;
-use crate::ledger::{ErrorClass, Outcome, UsageRecord};
+use crate::ledger::{ErrorClass, Outcome, UsageRecord, new_id};
 use crate::models::{self, Viewer};
 use crate::reply::{Refusal, Reply, json_headers};
 use crate::shared::Permit;
@@ -316,7 +316,7 @@ fn new_record(head: &RequestHead, inputs: Inputs<'_>, version: Arc<str>) -> Usag
         .and_then(|value| value.to_str().ok());
     let request_id = match given {
         Some(id) if !id.is_empty() && id.len() <= 128 => id.to_owned(),
-        _ => format!("req_{:012x}{:016x}", inputs.wall, inputs.entropy),
+        _ => new_id(inputs.wall, inputs.entropy),
     };
     UsageRecord {
         request_id,
