@@ -45,15 +45,11 @@ pub(super) fn write_line(format: LogFormat, record: &UsageRecord, out: &mut Vec<
 }
 
 fn write_text(record: &UsageRecord, out: &mut Vec<u8>) -> std::io::Result<()> {
-    write!(
-        out,
-        "{} {} {} ",
-        rfc3339(record.started),
-        record.status,
-        record.method
-    )?;
+    out.extend_from_slice(rfc3339(record.started).as_bytes());
+    write!(out, " {} {} ", record.status, record.method)?;
     write_clean(&record.path, out);
-    write!(out, " {:.1}ms", millis(record.duration))?;
+    out.push(b' ');
+    write_millis(record.duration, out)?;
     let optional = [
         ("client", record.client.as_deref()),
         ("model", record.model.as_deref()),
@@ -69,12 +65,15 @@ fn write_text(record: &UsageRecord, out: &mut Vec<u8>) -> std::io::Result<()> {
     ];
     for (name, value) in optional {
         if let Some(value) = value {
-            write!(out, " {name}=")?;
+            out.push(b' ');
+            out.extend_from_slice(name.as_bytes());
+            out.push(b'=');
             write_clean(value, out);
         }
     }
     if let Some(first_token) = record.first_token {
-        write!(out, " first_token={:.1}ms", millis(first_token))?;
+        out.extend_from_slice(b" first_token=");
+        write_millis(first_token, out)?;
     }
     if let (Some(input), Some(output)) = (record.usage.input, record.usage.output) {
         write!(out, " tokens={input}+{output}")?;
@@ -100,8 +99,11 @@ fn write_text(record: &UsageRecord, out: &mut Vec<u8>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn millis(span: Duration) -> f64 {
-    span.as_secs_f64() * 1_000.0
+/// Milliseconds with one digit after the point.
+fn write_millis(span: Duration, out: &mut Vec<u8>) -> std::io::Result<()> {
+    let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+    let tenths = micros.saturating_add(50) / 100;
+    write!(out, "{}.{}ms", tenths / 10, tenths % 10)
 }
 
 /// A client chooses paths, models and ids: they must not be able to write lines or fields of their own.
@@ -122,7 +124,24 @@ fn write_clean(text: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::write_clean;
+    use std::time::Duration;
+
+    use super::{write_clean, write_millis};
+
+    #[test]
+    fn milliseconds_are_rounded_to_a_tenth() {
+        for (micros, text) in [
+            (0, "0.0ms"),
+            (49, "0.0ms"),
+            (50, "0.1ms"),
+            (1_949, "1.9ms"),
+            (61_000_950, "61001.0ms"),
+        ] {
+            let mut out = Vec::new();
+            write_millis(Duration::from_micros(micros), &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
 
     #[test]
     fn clients_cannot_write_lines_or_fields() {

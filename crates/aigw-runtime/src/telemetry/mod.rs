@@ -1,7 +1,7 @@
 //! Telemetry: everything here reads the usage record, and nothing else does.
 //!
 //! The request's task only puts its record into a list; a task of the process's own turns the list into metrics and log lines
-//! many times a second, so that no request waits for a lock, a format or a pipe.
+//! while the records are still in the processor's caches, so that no request waits for a lock, a format or a pipe.
 
 mod access_log;
 mod envoy;
@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aigw_engine::UsageRecord;
+use tokio::sync::Notify;
 
 pub use access_log::LogFormat;
 pub use envoy::EnvoyMetrics;
@@ -22,7 +23,10 @@ pub use metrics::Metrics;
 
 use access_log::write_line;
 
-/// How often records are taken up.
+/// How many records are taken up at once. Many more would have left the caches by then, as would the memory they are given back
+/// to.
+const BATCH: usize = 32;
+/// How often fewer are taken up, and lines are written.
 const PERIOD: Duration = Duration::from_millis(50);
 /// With more records than this waiting, the next request takes them up itself.
 const BACKLOG: usize = 16_384;
@@ -36,6 +40,8 @@ const UNWRITTEN: usize = 32 << 20;
 )]
 pub struct Telemetry {
     pending: Mutex<Vec<Box<UsageRecord>>>,
+    /// A batch waits.
+    batch: Notify,
     metrics: Metrics,
     log: Option<Log>,
 }
@@ -75,6 +81,7 @@ impl Telemetry {
         });
         Arc::new(Self {
             pending: Mutex::default(),
+            batch: Notify::new(),
             metrics: Metrics::new(),
             log,
         })
@@ -87,7 +94,9 @@ impl Telemetry {
             pending.push(record);
             pending.len()
         };
-        if waiting > BACKLOG {
+        if waiting == BATCH {
+            self.batch.notify_one();
+        } else if waiting > BACKLOG {
             self.take_up();
         }
     }
@@ -153,8 +162,13 @@ impl Telemetry {
         let mut tick = tokio::time::interval(PERIOD);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tick.tick().await;
-            self.take_up();
+            tokio::select! {
+                () = self.batch.notified() => {
+                    self.take_up();
+                    continue;
+                }
+                _ = tick.tick() => self.take_up(),
+            }
             let waits = self.log.as_ref().is_some_and(|log| lock(&log.lines).count > 0);
             if waits {
                 // A reader that stalls holds up this thread alone.
