@@ -1,16 +1,16 @@
 //! An exchange with all that is the same for every host: its clock, its timer, and one record on every way out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aigw_config::Credentials;
 use aigw_engine::{Effect, Effects, ErrorClass, Event, Exchange, Inputs, Outcome, UsageRecord};
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
+use crate::alarm::Alarm;
 use crate::entropy;
 use crate::live::Gateway;
 
@@ -21,7 +21,7 @@ pub const FAILED: &str = r#"{"error":{"message":"The gateway failed on this requ
 pub struct Drive {
     exchange: Exchange,
     gateway: Arc<Gateway>,
-    timer: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Alarm>,
     stage: Stage,
     /// Both clocks at the start; from there on only the monotonic one is read.
     began: (Instant, Duration),
@@ -45,7 +45,7 @@ impl Drive {
         Self {
             exchange,
             gateway,
-            timer: None,
+            alarm: None,
             stage: Stage::Open,
             began: (
                 Instant::now(),
@@ -123,20 +123,10 @@ impl Drive {
         let Some(deadline) = self.exchange.deadline().map(Instant::from_std) else {
             return Poll::Pending;
         };
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        // Deadlines move with each piece, mostly further away: the timer is left as it is until it goes off.
-        if deadline < timer.deadline() {
-            timer.as_mut().reset(deadline);
-        }
-        loop {
-            ready!(timer.as_mut().poll(cx));
-            if deadline <= Instant::now() {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(deadline);
-        }
+        // Deadlines move with each piece, mostly further away.
+        self.alarm
+            .get_or_insert_with(|| self.gateway.alarms.take())
+            .poll(cx, deadline)
     }
 
     fn leave(&mut self) {
@@ -170,6 +160,9 @@ impl Drop for Drive {
     fn drop(&mut self) {
         if self.stage != Stage::Done && catch_unwind(AssertUnwindSafe(|| self.leave())).is_err() {
             tracing::error!("an exchange ended in a panic and left no record");
+        }
+        if let Some(alarm) = self.alarm.take() {
+            self.gateway.alarms.put_back(alarm);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What every host of a process shares: the live snapshot, telemetry, sources and the admin port.
 
 mod admin;
+mod alarm;
 mod drive;
 mod entropy;
 mod live;
@@ -10,6 +11,7 @@ mod telemetry;
 mod watch;
 
 pub use admin::{admin, status};
+pub use alarm::Alarm;
 pub use drive::{Drive, FAILED};
 pub use live::{Gateway, Live, Sink};
 pub use source::{Arrived, Cluster, SnapshotName};

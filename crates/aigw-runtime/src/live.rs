@@ -8,6 +8,8 @@ use aigw_engine::{Shared, UsageRecord};
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
+use crate::alarm::Alarms;
+
 /// A snapshot and the credentials it names.
 #[derive(Clone, Debug)]
 pub struct Live {
@@ -25,6 +27,8 @@ pub struct Gateway {
     live: ArcSwap<Live>,
     /// Permits that outlive snapshots.
     pub shared: Arc<Shared>,
+    /// What exchanges wait with.
+    pub(crate) alarms: Alarms,
     sink: Sink,
     draining: watch::Sender<bool>,
 }
@@ -35,6 +39,7 @@ impl Gateway {
         Self {
             live: ArcSwap::from_pointee(live),
             shared: Arc::default(),
+            alarms: Alarms::default(),
             sink,
             draining: watch::Sender::new(false),
         }

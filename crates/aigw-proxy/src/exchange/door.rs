@@ -145,7 +145,14 @@ pub(super) async fn settle(
 async fn read(session: &mut Session, body: &mut Incoming) {
     match session.within(body.frame()).await {
         Some(Some(Ok(frame))) => match frame.into_data() {
-            Ok(data) => session.on(Event::Body(data)),
+            Ok(data) => {
+                session.on(Event::Body(data));
+                // Where the length was announced, HTTP does not ask for more after the last byte.
+                if session.read && body.is_end_stream() {
+                    session.read = false;
+                    session.on(Event::BodyEnd);
+                }
+            }
             // Trailers: nothing in them is asked for.
             Err(_) => session.read = true,
         },

@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -19,9 +20,11 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use super::on_wake::OnWake;
 use super::place::Arrived;
 use super::server::told;
 use super::socket::Socket;
+use super::timer::HeadTimer;
 use crate::exchange::{self, Client, Context};
 use crate::transport::{Transport, tune};
 
@@ -113,7 +116,7 @@ pub(super) async fn serve_http1<I, S, B>(
     B::Error: Error + Send + Sync,
 {
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::default())
         .header_read_timeout(head)
         .max_buf_size(MAX_BUFFER)
         .serve_connection(io, service);
@@ -127,13 +130,15 @@ async fn until<C: Future>(
     end: impl FnOnce(std::pin::Pin<&mut C>),
 ) {
     let mut connection = pin!(connection);
-    tokio::select! {
-        biased;
-        _ = connection.as_mut() => return,
-        () = ends => {}
+    let mut ends = pin!(OnWake::new(ends));
+    let ended = poll_fn(|cx| match connection.as_mut().poll(cx) {
+        Poll::Ready(_) => Poll::Ready(true),
+        Poll::Pending => ends.as_mut().poll(cx).map(|()| false),
+    });
+    if !ended.await {
+        end(connection.as_mut());
+        connection.await;
     }
-    end(connection.as_mut());
-    connection.await;
 }
 
 /// The stream that requests come over, and whether they come as HTTP/2.

@@ -2,10 +2,12 @@
 
 mod certificate;
 mod connection;
+mod on_wake;
 mod parked;
 mod place;
 mod server;
 mod socket;
+mod timer;
 
 pub use certificate::read_certificate;
 pub use parked::{ParkedServer, serve_parked};
