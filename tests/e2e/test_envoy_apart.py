@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import subprocess
 import threading
 import time
@@ -16,7 +17,7 @@ from harness import apart as starting
 from harness import process
 from harness.apart import Apart
 from harness.config import backend, document, rule, single
-from harness.process import until
+from harness.process import HOSTS, Program, environment, until
 from harness.scripted import serve_all
 from harness.shapes import OPENAI
 
@@ -239,3 +240,41 @@ def test_without_the_processor_no_request_reaches_an_upstream(start, upstream, p
     assert len(upstream.requests) == seen, "nothing reaches the upstream"
     counts = forged(standing_alone(directory / "run", port, filters=False, guards=False))
     assert len(upstream.requests) > seen, counts
+
+
+def test_an_envoy_that_is_equipped_by_the_gateway(upstream, port, tmp_path_factory):
+    """As in a pod: the gateway first, and from it the bootstrap, and its program for a container that has none."""
+    directory = tmp_path_factory.mktemp("e")
+    config = directory / "aigw.yaml"
+    listeners = [{"name": "http", "address": f"127.0.0.1:{port}"}]
+    config.write_text(json.dumps(single(upstream.url, listeners=listeners)))
+    flags = [flag for flag in HOSTS[process.host] if flag != "--envoy"]
+    equip = ["--run-dir", "run", "--bootstrap-to", "run/bootstrap.yaml", "--copy-to", "copy"]
+    program = Program("extproc", directory, ["extproc", config, "--admin", "127.0.0.1:0", *equip, *flags])
+    envoy = None
+    try:
+        with (directory / "envoy.log").open("wb") as log:
+            envoy = subprocess.Popen(
+                [os.environ["ENVOY_BIN"], "--config-path", "run/bootstrap.yaml", "--disable-hot-restart"],
+                cwd=directory,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+        def served():
+            try:
+                return OPENAI.post(f"http://127.0.0.1:{port}", OPENAI.body()).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        until(served, "requests are served")
+        asked = [directory / "copy", "healthcheck", "--admin", program.addresses["admin"]]
+        subprocess.run(asked, env={}, stdin=subprocess.DEVNULL, timeout=20, check=True)
+        assert (directory / "run/bootstrap.yaml").stat().st_mode & 0o777 == 0o600
+    finally:
+        if envoy is not None:
+            envoy.kill()
+            envoy.wait()
+        program.kill()

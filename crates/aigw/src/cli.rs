@@ -171,6 +171,14 @@ pub(crate) struct ExtprocArgs {
     /// Print the bootstrap file for an Envoy that is started apart, and serve nothing
     #[arg(long)]
     pub(crate) print_bootstrap: bool,
+
+    /// Write the same to this file before anything is served, for an Envoy that is started after this process
+    #[arg(long, value_name = "FILE", conflicts_with = "print_bootstrap")]
+    pub(crate) bootstrap_to: Option<PathBuf>,
+
+    /// Copy this program to this file before anything is served, for a container that has none and is to run `aigw drain`
+    #[arg(long, value_name = "FILE", conflicts_with = "print_bootstrap")]
+    pub(crate) copy_to: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -217,6 +225,22 @@ pub(crate) struct ControllerArgs {
     /// Serve what policies close that are not honoured (SecurityPolicy, rate limits), in place of answering 503
     #[arg(long, env = "AIGW_SERVE_DESPITE_POLICIES")]
     pub(crate) serve_despite_policies: bool,
+
+    /// Image of aigw in the pods that serve Gateways
+    #[arg(long, env = "AIGW_IMAGE", value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+
+    /// Image of Envoy in them
+    #[arg(long, env = "AIGW_ENVOY_IMAGE", value_name = "IMAGE")]
+    pub(crate) envoy_image: Option<String>,
+
+    /// When nodes fetch these images: Always, IfNotPresent or Never (default: as Kubernetes has it)
+    #[arg(long, env = "AIGW_IMAGE_PULL_POLICY", value_name = "POLICY", value_parser = ["Always", "IfNotPresent", "Never"])]
+    pub(crate) image_pull_policy: Option<String>,
+
+    /// Secret in the Gateway's namespace to fetch them with; may be given several times
+    #[arg(long = "image-pull-secret", value_name = "NAME")]
+    pub(crate) image_pull_secrets: Vec<String>,
 
     /// Whether several operators choose a leader; without, this must be the only one
     #[arg(long, env = "AIGW_LEADER_ELECTION", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aigw_controller::{Election, Options, connect, run};
 use aigw_plan::cluster::{Claim, Options as PlanOptions};
+use aigw_plan::workload::{Images, WorkloadOptions};
 use aigw_translate::host::Registry;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -45,6 +46,7 @@ async fn operate(args: ControllerArgs) -> Result<ExitCode, Failure> {
                 ClaimEnvoyGateway::Never => Claim::Never,
             },
             serve_despite_policies: args.serve_despite_policies,
+            workload: workload(&args),
             ..PlanOptions::default()
         },
     };
@@ -60,6 +62,20 @@ async fn operate(args: ControllerArgs) -> Result<ExitCode, Failure> {
     write_ready_file(args.ready_file.as_deref(), &json!({"admin": address.to_string()}))?;
     run(client, options, &Registry, admin, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What serves Gateways that say nothing else.
+fn workload(args: &ControllerArgs) -> WorkloadOptions {
+    let own = Images::default();
+    WorkloadOptions {
+        images: Images {
+            aigw: args.image.clone().unwrap_or(own.aigw),
+            envoy: args.envoy_image.clone().unwrap_or(own.envoy),
+            pull_policy: args.image_pull_policy.clone(),
+            pull_secrets: args.image_pull_secrets.clone(),
+        },
+        ..WorkloadOptions::default()
+    }
 }
 
 /// The host's name, which is the pod's in a pod; beside it a number that another process on the host has not.

@@ -6,6 +6,7 @@ use aigw_extproc::{At, BootstrapOptions, bootstrap};
 
 use crate::cli::{ExtprocArgs, say};
 use crate::envoy::Options;
+use crate::equip;
 use crate::front::Kind;
 use crate::process::Failure;
 use crate::serve::start;
@@ -14,11 +15,18 @@ use crate::serve::start;
 pub(crate) fn extproc(args: ExtprocArgs) -> Result<ExitCode, Failure> {
     let processor = args.socket.map(At::Socket).or(args.listen.map(At::Tcp));
     let options = Options::apart(&args.through, processor)?;
+    let mut asked = BootstrapOptions::new(&options.places);
+    asked.processor = options.processor.clone();
     if args.print_bootstrap {
-        let mut asked = BootstrapOptions::new(&options.places);
-        asked.processor = options.processor.clone();
         say(bootstrap(&asked).trim_end());
         return Ok(ExitCode::SUCCESS);
+    }
+    // Both before any port opens: who finds one open finds these.
+    if let Some(file) = &args.copy_to {
+        equip::copy_program(file)?;
+    }
+    if let Some(file) = &args.bootstrap_to {
+        equip::write_bootstrap(file, &bootstrap(&asked))?;
     }
     start(args.serve, None, Kind::Envoy(options))
 }

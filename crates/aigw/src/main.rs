@@ -8,6 +8,7 @@ mod crds;
 mod demo;
 mod drain;
 mod envoy;
+mod equip;
 mod explain;
 mod extproc;
 mod feed;
