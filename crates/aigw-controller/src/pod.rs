@@ -1,11 +1,9 @@
 //! A pod of a data plane, as far as the operator looks at it.
 
+use aigw_plan::workload::STATUS_PORT_NAME;
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::managed::{GATEWAY_NAME, Mark};
-
-/// Name of the container port that tells what a pod serves.
-const PORT: &str = "status";
 
 /// A pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +41,7 @@ impl SeenPod {
         });
         let port = containers
             .flat_map(|container| container.ports.iter().flatten())
-            .find(|port| port.name.as_deref() == Some(PORT))
+            .find(|port| port.name.as_deref() == Some(STATUS_PORT_NAME))
             .and_then(|port| u16::try_from(port.container_port).ok());
         let address = status.and_then(|status| status.pod_ip.clone());
         Self {

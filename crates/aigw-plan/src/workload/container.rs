@@ -2,14 +2,14 @@
 
 use aigw_api::ContainerSettings;
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EnvVar, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, Probe,
-    ResourceRequirements, SeccompProfile, SecurityContext,
+    Capabilities, Container, ContainerPort, EnvVar, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler,
+    Probe, ResourceRequirements, SeccompProfile, SecurityContext,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::labels::Marks;
 use super::options::Images;
-use super::ports::{ADMIN_PORT, STATUS_PORT};
+use super::ports::{ADMIN_PORT, STATUS_PORT, STATUS_PORT_NAME};
 use super::settings::Settings;
 use super::volume::{self, BOOTSTRAP, COPY, RUN_DIR, SNAPSHOT, SOCKETS, TOKEN, TOOLS};
 
@@ -102,6 +102,13 @@ fn aigw(args: Vec<String>, settings: &Settings, images: &Images) -> Container {
         env: Some(environment(&wanted.env)),
         resources: Some(resources(wanted, &[("cpu", "100m"), ("memory", "128Mi")])),
         security_context: Some(rights(wanted)),
+        // The operator asks here what the pod serves; listeners' ports are not named, so that they roll no pod.
+        ports: Some(vec![ContainerPort {
+            name: Some(STATUS_PORT_NAME.to_owned()),
+            container_port: i32::from(STATUS_PORT),
+            protocol: Some("TCP".to_owned()),
+            ..ContainerPort::default()
+        }]),
         // It is alive as soon as its sockets are there, with or without a snapshot: Envoy may start then.
         startup_probe: Some(probe("/health", 1, 120)),
         readiness_probe: Some(probe("/ready", 2, 2)),

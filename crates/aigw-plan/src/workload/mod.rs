@@ -21,4 +21,4 @@ mod volume;
 pub use build::{Ignored, Input, Workload, WorkloadError, workload};
 pub use labels::{GATEWAY_NAME, GATEWAY_NAMESPACE, MANAGED_BY};
 pub use options::{Family, Images, WorkloadOptions};
-pub use ports::{ADMIN_PORT, STATUS_PORT, container_ports};
+pub use ports::{ADMIN_PORT, STATUS_PORT, STATUS_PORT_NAME, container_ports};

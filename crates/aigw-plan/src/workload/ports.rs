@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const ADMIN_PORT: u16 = 1064;
 /// Health, readiness, metrics and version, on the pod's address.
 pub const STATUS_PORT: u16 = 1065;
+/// The name by which a pod's status port is found.
+pub const STATUS_PORT_NAME: &str = "status";
 
 /// What is added to ports that need privileges; those in the range that this gives, and ours, get `OUT_OF_THE_WAY`.
 const UNPRIVILEGED: u16 = 10_000;
