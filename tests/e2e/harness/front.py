@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
 import yaml
 from anthropic import Anthropic
 from openai import OpenAI
@@ -16,6 +18,8 @@ README = (REPOSITORY / "README.md").read_text()
 # Where the README's commands put the operator.
 SYSTEM = "aigw-system"
 OF_FRONT = "aigateway.envoyproxy.io/gateway-name=front"
+# Minutes each, so they run where time is no matter.
+long = pytest.mark.skipif(not os.environ.get("AIGW_E2E_FULL"), reason="takes minutes: AIGW_E2E_FULL=1")
 # Namespaces that a failure shows.
 shown: list[str] = []
 
@@ -35,9 +39,9 @@ def make_namespace(name: str) -> str:
     return name
 
 
-def remove_namespace(name: str) -> None:
+def remove_namespace(name: str, wait: bool = True) -> None:
     shown.remove(name)
-    kubectl("delete", "namespace", name, "--wait=true", "--timeout=90s")
+    kubectl("delete", "namespace", name, f"--wait={str(wait).lower()}", "--timeout=90s")
 
 
 def balancer_address(service: str, namespace: str) -> str:
