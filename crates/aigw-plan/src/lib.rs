@@ -24,6 +24,7 @@ mod sign;
 mod target;
 mod time;
 mod tolerant;
+mod unread;
 mod validate;
 pub mod workload;
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::object::{Kind, Object, Unreadable};
+use crate::unread::unread;
 
 /// The object; `None` when its kind has no meaning for a plan. One that cannot be read is told by its status.
 pub fn read(value: &Value) -> Option<Object> {
@@ -68,12 +69,12 @@ fn spec<T: DeserializeOwned + Serialize>(
         Ok(object) => object,
         Err(error) => return (unreadable(value, kind, error.to_string()), Vec::new()),
     };
-    let mut unread = Vec::new();
+    let mut fields = Vec::new();
     if let (Some(written), Ok(read)) = (value.get("spec"), serde_json::to_value(&object)) {
         let read = read.get("spec").unwrap_or(&Value::Null);
-        compare(written, read, "spec", &mut unread);
+        unread(written, read, "spec", is_nothing, &mut fields);
     }
-    (make(object), unread)
+    (make(object), fields)
 }
 
 /// An object whose fields others fill in. No message shows what it holds: it may be a Secret.
@@ -117,34 +118,7 @@ fn metadata(value: &Value) -> Metadata {
     written.and_then(Result::ok).unwrap_or_default()
 }
 
-/// Paths of what is written and was not read.
-fn compare(written: &Value, read: &Value, path: &str, unread: &mut Vec<String>) {
-    match (written, read) {
-        (Value::Object(written), Value::Object(read)) => {
-            for (name, value) in written {
-                let path = format!("{path}.{name}");
-                match read.get(name) {
-                    Some(read) => compare(value, read, &path, unread),
-                    None if is_empty(value) => {}
-                    None => unread.push(path),
-                }
-            }
-        }
-        (Value::Array(written), Value::Array(read)) => {
-            for (at, (written, read)) in written.iter().zip(read).enumerate() {
-                compare(written, read, &format!("{path}[{at}]"), unread);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.values().all(is_empty),
-        Value::String(text) => text.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
-    }
+/// Readers leave out an empty text as they do what is absent.
+fn is_nothing(value: &Value) -> bool {
+    value.is_null() || value == ""
 }

@@ -15,7 +15,6 @@ mod pod;
 mod ports;
 mod service;
 mod settings;
-mod unread;
 mod volume;
 
 pub use build::{Ignored, Input, Workload, WorkloadError, workload};

@@ -15,7 +15,7 @@ use super::envoyproxy::{
     AccountSettings, EnvoyProxySpec, HpaSettings, IpFamily, PdbSettings, PodSettings, ServiceSettings,
 };
 use super::options::{Family, WorkloadOptions};
-use super::unread::unread;
+use crate::unread::unread;
 
 const PROXY: &str = "EnvoyProxy";
 const CONFIG: &str = "GatewayConfig";
@@ -199,6 +199,7 @@ fn read<T: DeserializeOwned + serde::Serialize + Default>(
         &written,
         &serde_json::to_value(&read).map_err(failed)?,
         path,
+        Value::is_null,
         ignored,
     );
     Ok(read)
