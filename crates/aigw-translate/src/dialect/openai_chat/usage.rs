@@ -32,23 +32,77 @@ enum Group {
     Writes,
 }
 
+/// The counts as they are found. Two stand under a second name too, which counts where the first is absent.
+#[derive(Default)]
+struct Found {
+    usage: Usage,
+    hits: Option<u64>,
+    written: Option<u64>,
+}
+
+impl Found {
+    /// Takes the count where its name has a meaning; of those with one name the last.
+    fn note(&mut self, group: Group, name: &str, count: impl FnOnce() -> Option<u64>) {
+        let usage = &mut self.usage;
+        let place = match group {
+            Group::Top => match name {
+                "prompt_tokens" => &mut usage.input,
+                "completion_tokens" => &mut usage.output,
+                "total_tokens" => &mut usage.total,
+                "prompt_cache_hit_tokens" => &mut self.hits,
+                _ => return,
+            },
+            Group::Input => match name {
+                "cached_tokens" => &mut usage.cache_read,
+                "audio_tokens" => &mut usage.audio_input,
+                "cache_creation_input_tokens" => &mut usage.cache_write,
+                "cache_write_tokens" => &mut self.written,
+                _ => return,
+            },
+            Group::Output => match name {
+                "reasoning_tokens" => &mut usage.reasoning,
+                "audio_tokens" => &mut usage.audio_output,
+                "accepted_prediction_tokens" => &mut usage.accepted_prediction,
+                "rejected_prediction_tokens" => &mut usage.rejected_prediction,
+                _ => return,
+            },
+            Group::Writes => match name {
+                "ephemeral_5m_input_tokens" => &mut usage.cache_write_5m,
+                "ephemeral_1h_input_tokens" => &mut usage.cache_write_1h,
+                _ => return,
+            },
+        };
+        *place = count();
+    }
+
+    fn usage(self) -> Usage {
+        Usage {
+            cache_read: self.usage.cache_read.or(self.hits),
+            cache_write: self.usage.cache_write.or(self.written),
+            ..self.usage
+        }
+    }
+}
+
 /// Reads the counts.
 pub(super) fn read(usage: &Value) -> Usage {
     let input = usage.get(INPUT_DETAILS);
-    let output = usage.get(OUTPUT_DETAILS);
     let writes = input.and_then(|input| input.get(WRITE_DETAILS));
-    counts(|group, name| {
-        let object = match group {
-            Group::Top => Some(usage),
-            Group::Input => input,
-            Group::Output => output,
-            Group::Writes => writes,
-        };
-        match object?.get(name)? {
-            Value::Number(number) => whole(number),
-            _ => None,
+    let mut found = Found::default();
+    for (group, object) in [
+        (Group::Top, Some(usage)),
+        (Group::Input, input),
+        (Group::Output, usage.get(OUTPUT_DETAILS)),
+        (Group::Writes, writes),
+    ] {
+        for (name, value) in object.and_then(Value::as_object).into_iter().flatten() {
+            found.note(group, name, || match value {
+                Value::Number(number) => whole(number),
+                _ => None,
+            });
         }
-    })
+    }
+    found.usage()
 }
 
 /// Reads the counts from text, of which nothing else is wanted.
@@ -58,43 +112,26 @@ pub(super) fn read_text(usage: &str) -> Usage {
     walk_counts(usage).unwrap_or_else(read_whole)
 }
 
-/// All counts in one walk. As in a value, the last of those with one name counts.
+/// All counts in one walk.
 fn walk_counts(usage: &str) -> Option<Usage> {
-    let mut found = Usage::default();
-    let (mut hits, mut input, mut output) = (None, "", "");
+    let mut found = Found::default();
+    let (mut input, mut output, mut writes) = ("", "", "");
     members(usage, |name, value| match name {
-        "prompt_tokens" => found.input = count(value),
-        "completion_tokens" => found.output = count(value),
-        "total_tokens" => found.total = count(value),
-        "prompt_cache_hit_tokens" => hits = count(value),
         INPUT_DETAILS => input = value,
         OUTPUT_DETAILS => output = value,
-        _ => {}
+        _ => found.note(Group::Top, name, || count(value)),
     })?;
-    let (mut written, mut writes) = (None, "");
     inner(input, |name, value| match name {
-        "cached_tokens" => found.cache_read = count(value),
-        "audio_tokens" => found.audio_input = count(value),
-        "cache_creation_input_tokens" => found.cache_write = count(value),
-        "cache_write_tokens" => written = count(value),
         WRITE_DETAILS => writes = value,
-        _ => {}
+        _ => found.note(Group::Input, name, || count(value)),
     })?;
-    inner(writes, |name, value| match name {
-        "ephemeral_5m_input_tokens" => found.cache_write_5m = count(value),
-        "ephemeral_1h_input_tokens" => found.cache_write_1h = count(value),
-        _ => {}
+    inner(writes, |name, value| {
+        found.note(Group::Writes, name, || count(value))
     })?;
-    inner(output, |name, value| match name {
-        "reasoning_tokens" => found.reasoning = count(value),
-        "audio_tokens" => found.audio_output = count(value),
-        "accepted_prediction_tokens" => found.accepted_prediction = count(value),
-        "rejected_prediction_tokens" => found.rejected_prediction = count(value),
-        _ => {}
+    inner(output, |name, value| {
+        found.note(Group::Output, name, || count(value))
     })?;
-    found.cache_read = found.cache_read.or(hits);
-    found.cache_write = found.cache_write.or(written);
-    Some(found)
+    Some(found.usage())
 }
 
 /// `None` when `text` cannot be read; what is no object has no members.
@@ -111,25 +148,6 @@ fn count(raw: &str) -> Option<u64> {
         return raw.parse().ok();
     }
     whole(&serde_json::from_str(raw).ok()?)
-}
-
-fn counts(count: impl Fn(Group, &str) -> Option<u64>) -> Usage {
-    use Group::{Input, Output, Top, Writes};
-    Usage {
-        input: count(Top, "prompt_tokens"),
-        output: count(Top, "completion_tokens"),
-        total: count(Top, "total_tokens"),
-        cache_read: count(Input, "cached_tokens").or_else(|| count(Top, "prompt_cache_hit_tokens")),
-        cache_write: count(Input, "cache_creation_input_tokens")
-            .or_else(|| count(Input, "cache_write_tokens")),
-        cache_write_5m: count(Writes, "ephemeral_5m_input_tokens"),
-        cache_write_1h: count(Writes, "ephemeral_1h_input_tokens"),
-        reasoning: count(Output, "reasoning_tokens"),
-        audio_input: count(Input, "audio_tokens"),
-        audio_output: count(Output, "audio_tokens"),
-        accepted_prediction: count(Output, "accepted_prediction_tokens"),
-        rejected_prediction: count(Output, "rejected_prediction_tokens"),
-    }
 }
 
 /// What stands in `usage` besides the counts that are read.
