@@ -39,13 +39,9 @@ pub(crate) struct Planner {
 impl Planner {
     /// Plans whenever something changes and this process leads; never ends.
     pub(crate) async fn run(mut self) {
+        let mut right = self.right.clone();
         loop {
-            self.right.gained().await;
-            let right = self.right.clone();
-            tokio::select! {
-                () = self.lead() => {}
-                () = right.lost() => {}
-            }
+            right.term(self.lead()).await;
             self.out.send_replace(None);
         }
     }

@@ -95,14 +95,10 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Asks while this process leads; never ends.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
+        let mut right = self.right.clone();
         loop {
-            self.right.gained().await;
-            let right = self.right.clone();
-            tokio::select! {
-                () = self.lead() => {}
-                () = right.lost() => {}
-            }
+            right.term(self.lead()).await;
             self.reports.heard.store(false, Ordering::Release);
         }
     }

@@ -45,11 +45,7 @@ impl Snapshots {
     pub(crate) async fn run(mut self) {
         let mut right = self.applier.right.clone();
         loop {
-            right.gained().await;
-            tokio::select! {
-                () = self.lead() => {}
-                () = right.lost() => {}
-            }
+            right.term(self.lead()).await;
         }
     }
 

@@ -50,8 +50,17 @@ impl Right {
         self.term.borrow().is_some_and(|end| Instant::now() < end)
     }
 
+    /// Does `work` for one term: once this process leads, and until it does not any more.
+    pub(crate) async fn term(&mut self, work: impl Future<Output = ()>) {
+        self.gained().await;
+        tokio::select! {
+            () = work => {}
+            () = self.lost() => {}
+        }
+    }
+
     /// Waits until this process leads.
-    pub(crate) async fn gained(&mut self) {
+    async fn gained(&mut self) {
         while !self.held() {
             if self.term.changed().await.is_err() {
                 return std::future::pending().await;
@@ -60,7 +69,7 @@ impl Right {
     }
 
     /// Completes when this process does not lead any more.
-    pub(crate) async fn lost(&self) {
+    async fn lost(&self) {
         let mut term = self.term.clone();
         loop {
             let now = *term.borrow_and_update();

@@ -61,17 +61,13 @@ impl Writer {
     pub(crate) async fn run(mut self) {
         let mut right = self.applier.right.clone();
         loop {
-            right.gained().await;
-            self.metrics.leading(true);
-            tokio::select! {
-                () = self.lead() => {}
-                () = right.lost() => {}
-            }
+            right.term(self.lead()).await;
             self.metrics.leading(false);
         }
     }
 
     async fn lead(&mut self) {
+        self.metrics.leading(true);
         let mut memory = Memory::default();
         let caches = Arc::clone(&self.caches);
         loop {
