@@ -3,7 +3,7 @@
 use aigw_api::CRDS_ANNOTATION;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams};
-use kube::core::{ApiResource, GroupVersionKind};
+use kube::core::ApiResource;
 use kube::discovery::{Scope, pinned_kind};
 use kube::{Client, Error, ResourceExt as _};
 use serde_json::Value;
@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::crds::Definition;
 use crate::managed::{MADE, MANAGED_BY, MANAGER, resource};
+use crate::named::Named;
 
 /// Why something was not removed. What was removed before is gone; it can be run again.
 #[derive(Debug, Error)]
@@ -33,21 +34,18 @@ pub async fn delete_objects(
     mut told: impl FnMut(String),
 ) -> Result<(), CleanupError> {
     for object in objects.iter().rev() {
-        let text = |pointer: &str| {
-            object
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
-        let (version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
-        let namespace = text("/metadata/namespace");
+        let named = Named::of(object);
         let no_object = || CleanupError::NoObject(object.to_string());
-        if version.is_empty() || kind.is_empty() || name.is_empty() {
+        if !named.is_object() {
             return Err(no_object());
         }
-        let (group, version) = version.split_once('/').unwrap_or(("", version));
-        let (resource, found) = match pinned_kind(client, &GroupVersionKind::gvk(group, version, kind)).await
-        {
+        let Named {
+            kind,
+            namespace,
+            name,
+            ..
+        } = named;
+        let (resource, found) = match pinned_kind(client, &named.gvk()).await {
             Ok(found) => found,
             Err(error) if is_missing(&error) => continue,
             Err(error) => return Err(refused("find the kind", kind, error)),

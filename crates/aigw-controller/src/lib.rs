@@ -17,6 +17,7 @@ mod lease;
 mod managed;
 mod memory;
 mod metrics;
+mod named;
 mod notice;
 mod operator;
 mod options;

@@ -9,6 +9,7 @@ use tracing::error;
 
 use crate::kinds::index_of;
 use crate::managed::MADE;
+use crate::named::Named;
 use crate::read::print_of_value;
 use crate::table::Key;
 
@@ -57,7 +58,7 @@ impl Wanted {
                 let Some(place) = place_of(value) else {
                     error!(
                         "a planned object is of a kind that is not made: {}",
-                        kind_of(value)
+                        Named::of(value).kind
                     );
                     continue;
                 };
@@ -91,23 +92,10 @@ impl Wanted {
     }
 }
 
-fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn kind_of(value: &Value) -> &str {
-    text(value, "/kind")
-}
-
 fn place_of(value: &Value) -> Option<Place> {
-    let api_version = text(value, "/apiVersion");
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let named = Named::of(value);
     let index = MADE
         .iter()
-        .position(|one| (one.0, one.1, one.2) == (group, version, kind_of(value)))?;
-    let key = (
-        text(value, "/metadata/namespace").to_owned(),
-        text(value, "/metadata/name").to_owned(),
-    );
-    Some((index, key))
+        .position(|one| (one.0, one.1, one.2) == (named.group, named.version, named.kind))?;
+    Some((index, (named.namespace.to_owned(), named.name.to_owned())))
 }

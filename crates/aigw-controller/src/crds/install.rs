@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Decision, Definition, decide};
 use crate::managed::MANAGER;
+use crate::named::Named;
 
 /// How long the API server may take to serve a definition that it has.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -102,22 +103,15 @@ async fn served(api: &Api<CustomResourceDefinition>, name: &str) -> Result<(), I
 pub async fn apply_objects(client: &Client, objects: &[Value]) -> Result<Vec<String>, InstallError> {
     let mut done = Vec::new();
     for object in objects {
-        let text = |pointer: &str| {
-            object
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
-        let (version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
-        if version.is_empty() || kind.is_empty() || name.is_empty() {
+        let named = Named::of(object);
+        if !named.is_object() {
             return Err(InstallError::NoObject(object.to_string()));
         }
-        let (group, version) = version.split_once('/').unwrap_or(("", version));
-        let kind = GroupVersionKind::gvk(group, version, kind);
-        let title = format!("{} {name}", kind.kind);
+        let kind = named.gvk();
+        let title = format!("{} {}", named.kind, named.name);
         let began = Instant::now();
         loop {
-            match apply(client, &kind, text("/metadata/namespace"), name, object).await {
+            match apply(client, &kind, named.namespace, named.name, object).await {
                 Ok(()) => break,
                 Err(error) if absent(&error) && began.elapsed() < LIMIT => sleep(PAUSE).await,
                 Err(error) => return Err(InstallError::Refused { name: title, error }),
