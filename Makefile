@@ -11,7 +11,7 @@ ARGS ?=
 IMAGE ?= aigw:latest
 CONTAINER ?= docker
 
-.PHONY: help crds run test unit e2e e2e-full fmt lint deny ci bench fuzz image
+.PHONY: help crds run test unit e2e e2e-full fmt lint deny ci bench bench-operator fuzz image
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | column -t -s $$'\t'
@@ -34,7 +34,7 @@ e2e: ## run the end-to-end tests with the official SDKs, on every host (HOSTS="n
 		if [ $$host = cluster ]; then scripts/e2e-cluster.sh $(ARGS); else scripts/e2e.sh --host $$host $(ARGS); fi; \
 	done
 
-e2e-full: ## the same with full-size memory tests (needs a few GiB and minutes)
+e2e-full: ## the same with full-size memory tests and what takes minutes in the cluster (needs a few GiB and half an hour)
 	@AIGW_E2E_FULL=1 $(MAKE) e2e
 
 fmt: ## format the code
@@ -60,6 +60,10 @@ bench: ## measure the gateway beside bare proxies and behind Envoy, 15 minutes (
 	@scripts/need.sh rust
 	@cargo build --release --locked --bins -p aigw -p aigw-bench
 	@cargo run --release --locked -p aigw-bench -- $(ARGS)
+
+bench-operator: ## measure the operator at 2,000 routes and 100 readers on a real API server, five minutes; docs/benchmarks.md
+	@scripts/need.sh rust
+	@KUBEBUILDER_ASSETS="$$(scripts/kubernetes.sh)" cargo test --release --locked -p aigw --test scale -- --ignored --nocapture
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS, 60 (ARGS="peek sse": only those)
 	@scripts/fuzz.sh $(ARGS)

@@ -9,7 +9,7 @@ venv="$(scripts/venv.sh)"
 tools="$(env -u KUBEBUILDER_ASSETS scripts/kubernetes.sh kubectl helm)"
 export PATH="$tools:$PATH"
 
-tests=("$venv/bin/python" -m pytest tests/e2e/kubernetes -p no:cacheprovider "$@")
+tests=("$venv/bin/python" -m pytest tests/e2e/kubernetes -p no:cacheprovider ${CI:+--reruns 1} "$@")
 if ! "${tests[@]}" --collect-only -q >/dev/null; then
     echo "no test in the cluster is chosen: $*" >&2
     exit 0
@@ -27,7 +27,7 @@ else
     image="$target/$static/aigw-image.tar"
     tests/e2e/cluster/aigw-image.sh "$target/$static/debug/aigw" "$image"
     [ -n "${KEEP:-}" ] || trap 'tests/e2e/cluster/down.sh' EXIT
-    KUBECONFIG="$(tests/e2e/cluster/up.sh "$image" | sed -n 's/^export KUBECONFIG=//p')"
-    export KUBECONFIG
+    exports="$(tests/e2e/cluster/up.sh "$image")"
+    eval "$exports"
 fi
 "${tests[@]}"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # usage: scripts/e2e.sh [--host native|envoy|envoy-local] [PYTEST ARGUMENT …]
-# End-to-end tests of the gateway, with the vendors' own SDKs as clients.
+# End-to-end tests of the gateway, with the vendors' own SDKs as clients. In CI a test that fails is run once more and named as RERUN:
+# one that fails by chance must be mended, yet does not hold up what it has nothing to do with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/need.sh rust python curl
@@ -33,4 +34,4 @@ if command -v npm >/dev/null; then
     export AIGW_E2E_JS="$js"
 fi
 
-exec "$venv/bin/python" -m pytest tests/e2e --ignore tests/e2e/kubernetes -p no:cacheprovider "$@"
+exec "$venv/bin/python" -m pytest tests/e2e --ignore tests/e2e/kubernetes -p no:cacheprovider ${CI:+--reruns 1} "$@"

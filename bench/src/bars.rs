@@ -113,14 +113,13 @@ fn native(run: &Run) -> Vec<Bar> {
         bars.push(Bar::new(what, "µs", event_cost(run, name, Kind::Aigw), 5.0, None));
     }
     for name in [case::FIRST_TOKEN, case::FIRST_TOKEN_TRANSLATED] {
-        let p50 = first_token_added(run, name, Kind::Aigw, Kind::Direct, |token| token.p50_us);
         let p99 = first_token_added(run, name, Kind::Aigw, Kind::Direct, |token| token.p99_us);
         bars.push(Bar::new(
-            format!("{name}: over direct, p50"),
-            "µs",
-            p50,
-            100.0,
-            None,
+            format!("{name}: what is added over direct, p50, over what forward adds"),
+            "×",
+            first_token_ratio(run, name),
+            2.0,
+            Some(1.5),
         ));
         bars.push(Bar::new(
             format!("{name}: over direct, p99"),
@@ -161,16 +160,28 @@ pub fn first_token_added(
     base: Kind,
     quantile: impl Fn(&FirstToken) -> f64,
 ) -> Option<Spread> {
-    let of = |kind: Kind| {
-        run.first_tokens
-            .iter()
-            .filter(move |token| token.case == case && token.subject == kind)
-    };
     let added = |token: &FirstToken| {
-        let base = of(base).find(|base| base.round == token.round)?;
+        let base = first_tokens(run, case, base).find(|base| base.round == token.round)?;
         Some(quantile(token) - quantile(base))
     };
-    Spread::over(of(subject).filter_map(added))
+    Spread::over(first_tokens(run, case, subject).filter_map(added))
+}
+
+/// What was measured of a subject, a round each.
+fn first_tokens<'a>(run: &'a Run, case: &'a str, subject: Kind) -> impl Iterator<Item = &'a FirstToken> {
+    let all = run.first_tokens.iter();
+    all.filter(move |token| token.case == case && token.subject == subject)
+}
+
+/// What the gateway adds to the median time to first token over what `forward` adds, round by round (`docs/adr/0006-first-token.md`).
+fn first_token_ratio(run: &Run, case: &str) -> Option<Spread> {
+    let of = |kind: Kind, round: u32| first_tokens(run, case, kind).find(|token| token.round == round);
+    Spread::over(first_tokens(run, case, Kind::Aigw).filter_map(|token| {
+        let direct = of(Kind::Direct, token.round)?.p50_us;
+        let forward = of(Kind::Forward, token.round)?.p50_us - direct;
+        let forward = (forward > 0.0).then_some(forward);
+        ratio(Some(token.p50_us - direct), forward)
+    }))
 }
 
 /// The slices of one subject, each with that of another one in the same round.
@@ -213,6 +224,8 @@ mod tests {
             first_tokens: vec![
                 token(Kind::Direct, 0, 100.0),
                 token(Kind::Direct, 1, 200.0),
+                token(Kind::Forward, 0, 150.0),
+                token(Kind::Forward, 1, 240.0),
                 token(Kind::Aigw, 1, 280.0),
                 token(Kind::Aigw, 0, 190.0),
             ],
@@ -281,6 +294,13 @@ mod tests {
                 min: 80.0,
                 max: 90.0
             })
+        );
+        assert_eq!(
+            verdict(
+                &run,
+                "first-token: what is added over direct, p50, over what forward adds"
+            ),
+            (Some(1.9), Some(true))
         );
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::envoy_config::{Bootstrap, Messages, Peer};
+use crate::envoy_config::{Bootstrap, Messages, Peer, TARGET};
 use crate::failure::Failure;
 use crate::kind::Kind;
 use crate::process::{Process, command, free_addresses, start as failed};
@@ -95,7 +95,7 @@ const fn responses(response_body: &'static str) -> Messages {
 pub fn start(kind: Kind, setup: &Setup, upstream: SocketAddr) -> Result<Subject, Failure> {
     match kind {
         Kind::EnvoyNoopRequest => processed(kind, setup, upstream, REQUEST),
-        Kind::EnvoyNoopObserve => processed(kind, setup, upstream, OBSERVE),
+        Kind::EnvoyNoopObserve | Kind::EnvoyNoopRoute => processed(kind, setup, upstream, OBSERVE),
         Kind::EnvoyNoopHeaders => processed(kind, setup, upstream, responses("NONE")),
         Kind::EnvoyNoopStreamed => processed(kind, setup, upstream, responses("STREAMED")),
         Kind::EnvoyNoopAskRequest | Kind::EnvoyNoopAskObserve => processed(kind, setup, upstream, ASKED),
@@ -125,6 +125,7 @@ fn alone(upstream: SocketAddr) -> Result<Bootstrap, Failure> {
         http2: false,
         processor: None,
         router: None,
+        by_header: false,
         upstream: None,
     })
 }
@@ -140,6 +141,7 @@ fn processed(
     let mut server = setup.own("noop");
     server.arg("--socket").arg(&socket);
     match kind {
+        Kind::EnvoyNoopRoute => server.args(["--route", TARGET]),
         Kind::EnvoyNoopAskRequest => server.args(["--choose", "request"]),
         Kind::EnvoyNoopAskObserve => server.args(["--choose", "observe"]),
         _ => &mut server,
@@ -148,6 +150,7 @@ fn processed(
     let bootstrap = Bootstrap {
         processor: Some(socket),
         router: Some(messages),
+        by_header: kind == Kind::EnvoyNoopRoute,
         upstream: (kind == Kind::EnvoyNoopTwo).then_some(TWO_UPSTREAM),
         ..alone(upstream)?
     };

@@ -21,8 +21,8 @@ pub fn judge(run: &Run) -> Vec<Bar> {
     }
     for name in [case::CHAT_1K, case::CHAT_16K] {
         bars.push(at_most(
-            format!("{name}: CPU of the processor over the one that does nothing, observed"),
-            cpu_ratio(run, name, Kind::EnvoyAigwExtproc, Kind::EnvoyNoopObserve),
+            format!("{name}: CPU of the processor over the one that only routes, observed"),
+            cpu_ratio(run, name, Kind::EnvoyAigwExtproc, Kind::EnvoyNoopRoute),
             1.1,
         ));
     }
@@ -76,7 +76,7 @@ fn translated_over_noop(run: &Run) -> Option<Spread> {
         run,
         case::CHAT_TRANSLATED,
         Kind::EnvoyAigwExtproc,
-        Kind::EnvoyNoopObserve,
+        Kind::EnvoyNoopRoute,
     );
     let ratio =
         |(own, noop): (&Cell, &Cell)| Some((own.cpu_us? - translation(run, own.round)?) / noop.cpu_us?);
@@ -103,7 +103,7 @@ mod tests {
             vec![
                 cell(case::CHAT_1K, Kind::Aigw, 0, (20.0, 1.0)),
                 cell(case::CHAT_TRANSLATED, Kind::Aigw, 0, (30.0, 1.0)),
-                cell(case::CHAT_TRANSLATED, Kind::EnvoyNoopObserve, 0, (100.0, 1.0)),
+                cell(case::CHAT_TRANSLATED, Kind::EnvoyNoopRoute, 0, (100.0, 1.0)),
                 cell(
                     case::CHAT_TRANSLATED,
                     Kind::EnvoyAigwExtproc,

@@ -40,6 +40,8 @@ pub struct Bootstrap {
     pub processor: Option<PathBuf>,
     /// What the processor is sent by a filter of the listener.
     pub router: Option<Messages>,
+    /// Whether requests are routed by the header [`ROUTING_HEADER`], which the processor sets.
+    pub by_header: bool,
     /// What it is sent by a filter of the cluster, on a stream of its own.
     pub upstream: Option<Messages>,
 }
@@ -66,11 +68,19 @@ impl Bootstrap {
             "envoy.extensions.filters.http.router.v3.Router",
             json!({}),
         ));
-        let route = json!({"match": {"prefix": "/"}, "route": {"cluster": TARGET, "timeout": "0s"}});
+        let route = if self.by_header {
+            json!({"cluster_header": ROUTING_HEADER, "timeout": "0s"})
+        } else {
+            json!({"cluster": TARGET, "timeout": "0s"})
+        };
+        let route = json!({"match": {"prefix": "/"}, "route": route});
         let manager = json!({
             "stat_prefix": "bench",
             "codec_type": "HTTP1",
-            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+            "route_config": {
+                "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}],
+                "request_headers_to_remove": [ROUTING_HEADER],
+            },
             "http_filters": filters,
         });
         let manager = named(
@@ -86,7 +96,10 @@ impl Bootstrap {
     }
 }
 
-const TARGET: &str = "target";
+/// The header that names a request's cluster, where a processor chooses it.
+pub const ROUTING_HEADER: &str = "x-bench-cluster";
+/// The cluster of the upstream.
+pub const TARGET: &str = "target";
 const PROCESSOR: &str = "processor";
 
 /// An extension by name, with its configuration and the type of that.
@@ -193,6 +206,7 @@ mod tests {
             http2: false,
             processor: Some(PathBuf::from("/run/processor.sock")),
             router: Some(messages("BUFFERED")),
+            by_header: true,
             upstream: Some(messages("NONE")),
         }
     }

@@ -52,7 +52,7 @@ pub fn table(out: &mut String, run: &Run, case: &Case) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// The subject that exchanges the same messages and does nothing.
+/// The subject that exchanges the same messages and does nothing of its own.
 fn noop(kind: Kind) -> Option<Kind> {
-    (kind == Kind::EnvoyAigwExtproc).then_some(Kind::EnvoyNoopObserve)
+    (kind == Kind::EnvoyAigwExtproc).then_some(Kind::EnvoyNoopRoute)
 }

@@ -31,6 +31,8 @@ pub enum Kind {
     EnvoyNoopRequest,
     /// Envoy with one processor stream that is sent requests and responses.
     EnvoyNoopObserve,
+    /// The same, and it routes each request as the gateway's processor does: three headers set, the route chosen anew.
+    EnvoyNoopRoute,
     /// Envoy with one stream at the router and one at the upstream.
     EnvoyNoopTwo,
     /// Envoy that sends everything to the gateway's native host.
@@ -61,7 +63,7 @@ pub enum Kind {
 
 impl Kind {
     /// All, in the order of tables.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Direct,
         Self::Forward,
         Self::Rewrite,
@@ -69,6 +71,7 @@ impl Kind {
         Self::Envoy,
         Self::EnvoyNoopRequest,
         Self::EnvoyNoopObserve,
+        Self::EnvoyNoopRoute,
         Self::EnvoyNoopTwo,
         Self::EnvoyAigwLocal,
         Self::EnvoyAigwExtproc,
@@ -94,6 +97,7 @@ impl Kind {
             Self::Envoy => "envoy",
             Self::EnvoyNoopRequest => "envoy-noop-request",
             Self::EnvoyNoopObserve => "envoy-noop-observe",
+            Self::EnvoyNoopRoute => "envoy-noop-route",
             Self::EnvoyNoopTwo => "envoy-noop-two",
             Self::EnvoyAigwLocal => "envoy-aigw-local",
             Self::EnvoyAigwExtproc => "envoy-aigw-extproc",
@@ -131,7 +135,9 @@ impl Kind {
             Self::Forward | Self::Rewrite => group == Group::Native,
             Self::Envoy => group != Group::Native,
             Self::EnvoyNoopRequest | Self::EnvoyNoopObserve => group != Group::Native,
-            Self::EnvoyNoopTwo | Self::EnvoyAigwLocal | Self::EnvoyAigwExtproc => group == Group::Envoy,
+            Self::EnvoyNoopRoute | Self::EnvoyNoopTwo | Self::EnvoyAigwLocal | Self::EnvoyAigwExtproc => {
+                group == Group::Envoy
+            }
             Self::EnvoyAigwTcp
             | Self::EnvoyForwardTcp
             | Self::EnvoyForwardTcpH2

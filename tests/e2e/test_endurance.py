@@ -10,11 +10,12 @@ import socket
 import subprocess
 import time
 
+import httpx
 import pytest
 
 from harness.config import single
 from harness.process import until
-from harness.scripted import Gone, head
+from harness.scripted import Gone, head, serve_all
 from harness.shapes import OPENAI
 
 FULL = bool(os.environ.get("AIGW_E2E_FULL"))
@@ -224,3 +225,42 @@ def test_a_client_that_reads_nothing_is_left(start, scripted):
     assert 1.5 < lasted < 30, f"the upstream was left after {lasted:.1f} s"
     lines = until(lambda: [line for line in gateway.log.splitlines() if "the-one" in line], "the request is logged")
     assert json.loads(lines[0])["outcome"] == "client_gone", lines
+
+
+def test_a_request_that_does_not_come_to_its_end_is_refused(start, scripted):
+    """`limits.requestReceived` bounds the whole of a body, however steadily it comes."""
+    upstream = scripted(serve_all(lambda connection, _: connection.answer(200, OPENAI.answer())))
+    gateway = start(single(upstream.url, limits={"requestReceived": "2s"}))
+    body = json.dumps(OPENAI.body()).encode()
+    head = f"POST {OPENAI.path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body) + 1000}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as sock:
+        sock.sendall(head.encode())
+        sock.setblocking(False)
+        began, answer = time.monotonic(), b""
+        while not answer and time.monotonic() - began < 15:
+            sock.send(b" ")
+            time.sleep(0.2)
+            try:
+                answer = sock.recv(65536)
+            except BlockingIOError:
+                pass
+        lasted = time.monotonic() - began
+    assert answer.startswith(b"HTTP/1.1 408 "), answer
+    assert b"requestReceived" in answer
+    assert 1.5 < lasted < 12, lasted
+    assert not upstream.requests
+    assert httpx.post(gateway.url + OPENAI.path, json=OPENAI.body(), timeout=10).status_code == 200
+
+
+def test_a_connection_without_a_request_is_closed(start, scripted):
+    """`limits.clientIdle`."""
+    upstream = scripted(serve_all(lambda connection, _: connection.answer(200, OPENAI.answer())))
+    gateway = start(single(upstream.url, limits={"clientIdle": "1500ms"}))
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as sock:
+        body = json.dumps(OPENAI.body()).encode()
+        sock.sendall(f"POST {OPENAI.path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+        began = time.monotonic()
+        while sock.recv(65536):
+            pass
+        assert 0.8 < time.monotonic() - began < 12

@@ -12,7 +12,7 @@ import pytest
 
 from harness.config import backend, document, rule, single
 from harness.process import until
-from harness.scripted import Gone, refused_port, serve_all
+from harness.scripted import Gone, holding, refused_port, serve_all
 from harness.shapes import ANTHROPIC, BOTH, OPENAI, events
 
 PAIRS = [
@@ -362,13 +362,7 @@ def test_concurrency_limits_answer_with_retry_after(start, scripted):
 
     release = threading.Event()
 
-    def script(connection):
-        connection.read()
-        connection.upstream.events.put("asked")
-        release.wait(20)
-        connection.answer(200, OPENAI.answer())
-
-    busy = scripted(script)
+    busy = scripted(holding(release, OPENAI.answer()))
     config = document([backend("only", busy.url, maxConcurrent=1)], [rule("*", "only")])
     gateway = start(config)
     held: list[httpx.Response] = []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -101,3 +104,106 @@ def test_tls_to_an_upstream_with_an_authority_of_its_own(start, tmp_path, upstre
     for client in BOTH:
         assert client.post(gateway.url, client.body()).status_code == 200
     server.close()
+
+
+class Named:
+    """A gateway with a certificate in files for `a.test` and one in credentials for `*.b.test`, and none for other names."""
+
+    def __init__(self, start, upstream: str, directory):
+        self.authority, self.directory = trustme.CA(), directory
+        self.ca = directory / "ca.pem"
+        self.authority.cert_pem.write_to_path(str(self.ca))
+        self.issue("a", "a.test")
+        self.issue("b", "x.b.test")
+        credentials = [{"name": f"b.{end}", "file": str(directory / f"b.{end}")} for end in ("crt", "key")]
+        tls = {
+            "certificates": [
+                {"hostnames": ["a.test"], "certificate": str(directory / "a.crt"), "key": str(directory / "a.key")},
+                {"hostnames": ["*.b.test"], "certificate": {"credential": "b.crt"}, "key": {"credential": "b.key"}},
+            ]
+        }
+        listener = {"name": "https", "address": "127.0.0.1:0", "tls": tls}
+        config = single(upstream) | {"listeners": [listener], "credentials": credentials}
+        self.gateway = start(config, listen=False)
+        self.address = self.gateway.addresses["gateway"]
+
+    def issue(self, file: str, name: str) -> None:
+        issued = self.authority.issue_cert(name)
+        for end, text in (("key", issued.private_key_pem.bytes()), ("crt", b"".join(pem.bytes() for pem in issued.cert_chain_pems))):
+            partial = self.directory / f"{file}.{end}.partial"
+            partial.write_bytes(text)
+            partial.rename(self.directory / f"{file}.{end}")
+
+    def shown(self, name: str) -> int:
+        """Serial number of the certificate that a client is shown that asks for `name`."""
+        host, port = self.address.rsplit(":", 1)
+        context = ssl.create_default_context(cafile=str(self.ca))
+        with socket.create_connection((host, int(port)), timeout=10) as plain, context.wrap_socket(plain, server_hostname=name) as tls:
+            return int(tls.getpeercert()["serialNumber"], 16)
+
+    def post(self, http: httpx.Client, name: str, client=OPENAI) -> httpx.Response:
+        host = {"host": name, **client.headers}
+        url = f"https://{self.address}{client.path}"
+        return http.post(url, json=client.body(), headers=host, extensions={"sni_hostname": name})
+
+
+@pytest.fixture
+def named(start, scripted, tmp_path):
+    return Named(start, scripted(serve_all(lambda connection, _: connection.answer(200, OPENAI.answer()))).url, tmp_path)
+
+
+def test_each_name_has_its_certificate(named):
+    with trusting(named.ca) as http:
+        for name in ("a.test", "x.b.test"):
+            assert named.post(http, name).status_code == 200
+            assert named.post(http, name, ANTHROPIC).status_code == 200
+    assert named.shown("a.test") != named.shown("x.b.test")
+    for name in ("b.test", "other.test"):
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            named.shown(name)
+    command = ["curl", "-sS", "--http2", "--cacert", str(named.ca), "-o", "/dev/null", "-w", "%{http_version} %{http_code}"]
+    port = named.address.rsplit(":", 1)[1]
+    command += ["--connect-to", f"x.b.test:443:127.0.0.1:{port}", "https://x.b.test/v1/models"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert result.stdout == "2 200", result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(("file", "name", "other"), [("a", "a.test", "x.b.test"), ("b", "x.b.test", "a.test")])
+def test_a_certificate_is_renewed_while_requests_go_on(named, file, name, other):
+    before, beside = named.shown(name), named.shown(other)
+    with trusting(named.ca) as http, ThreadPoolExecutor(4) as pool:
+        # Connections that were made before serve on: each thread keeps its own.
+        renewed = threading.Event()
+
+        def ask(which: str) -> int:
+            count = 0
+            with trusting(named.ca) as own:
+                while not renewed.is_set() or not count:
+                    assert named.post(own, which).status_code == 200
+                    count += 1
+                assert named.post(own, which).status_code == 200
+            return count
+
+        asking = [pool.submit(ask, which) for which in (name, other, name)]
+        assert named.post(http, name).status_code == 200
+        named.issue(file, name)
+        until(lambda: named.shown(name) != before, "the new certificate is served", 20)
+        renewed.set()
+        assert all(one.result(30) > 0 for one in asking)
+        assert named.post(http, name).status_code == 200
+    assert named.shown(other) == beside
+
+
+@pytest.mark.parametrize(("file", "name"), [("a", "a.test"), ("b", "x.b.test")])
+def test_a_key_that_does_not_fit_leaves_the_last_good_certificate(named, file, name):
+    before = named.shown(name)
+    good = (named.directory / f"{file}.key").read_bytes()
+    other = trustme.CA().issue_cert(name).private_key_pem.bytes()
+    (named.directory / f"{file}.key").write_bytes(other)
+    until(lambda: "do not work together" in named.gateway.log, "the log tells of it", 20)
+    assert named.shown(name) == before
+    for shown in (named.gateway.log, httpx.get(f"http://{named.gateway.addresses['admin']}/config").text):
+        assert "PRIVATE KEY" not in shown and other.splitlines()[1].decode() not in shown
+    (named.directory / f"{file}.key").write_bytes(good)
+    named.issue(file, name)
+    until(lambda: named.shown(name) != before, "the new certificate is served", 20)

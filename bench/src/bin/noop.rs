@@ -1,4 +1,5 @@
-//! The external processor that does nothing: it answers each of Envoy's messages as a real one has to, and changes nothing.
+//! The external processor that does nothing: it answers each of Envoy's messages as a real one has to, and changes nothing,
+//! or, where that is asked for, no more than what sends the request to its upstream.
 //!
 //! <https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/service/ext_proc/v3/external_processor.proto>
 
@@ -9,9 +10,11 @@ use std::process::ExitCode;
 use std::task::{Context, Poll, ready};
 
 use aigw_bench::baseline::{listen_unix, run};
+use aigw_bench::envoy_config::ROUTING_HEADER;
 use aigw_bench::failure::Failure;
 use clap::Parser;
-use envoy_types::pb::envoy::config::core::v3::HeaderMap;
+use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::ProcessingMode;
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::{
     BodySendMode, HeaderSendMode,
@@ -23,8 +26,8 @@ use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Event;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response as Answer;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
-    BodyMutation, BodyResponse, CommonResponse, HeadersResponse, HttpBody, HttpHeaders, ProcessingRequest,
-    ProcessingResponse, StreamedBodyResponse, TrailersResponse,
+    BodyMutation, BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, HttpBody, HttpHeaders,
+    ProcessingRequest, ProcessingResponse, StreamedBodyResponse, TrailersResponse,
 };
 use futures_util::Stream;
 use tokio_stream::wrappers::UnixListenerStream;
@@ -39,6 +42,10 @@ struct Flags {
     /// Ask, in a message of its own and for each request alone, for the modes that it is to have.
     #[arg(long, value_name = "MODES")]
     choose: Option<Choice>,
+    /// Route each request by a header, and set the two headers with it that no gateway can do without: the upstream's name and
+    /// its key.
+    #[arg(long, value_name = "CLUSTER")]
+    route: Option<String>,
 }
 
 /// Modes that are asked for: the request's body in full duplex, and
@@ -57,7 +64,10 @@ fn main() -> ExitCode {
     let flags = Flags::parse();
     run(async move {
         let incoming = UnixListenerStream::new(listen_unix(&flags.socket)?);
-        let service = ExternalProcessorServer::new(NoOp { choose: flags.choose });
+        let service = ExternalProcessorServer::new(NoOp {
+            choose: flags.choose,
+            route: flags.route,
+        });
         let server = tonic::transport::Server::builder()
             .initial_stream_window_size(WINDOWS.0)
             .initial_connection_window_size(WINDOWS.1)
@@ -69,6 +79,7 @@ fn main() -> ExitCode {
 
 struct NoOp {
     choose: Option<Choice>,
+    route: Option<String>,
 }
 
 #[tonic::async_trait]
@@ -81,7 +92,7 @@ impl ExternalProcessor for NoOp {
     ) -> Result<Response<Answers>, Status> {
         Ok(Response::new(Answers {
             events: request.into_inner(),
-            exchange: Exchange::new(self.choose),
+            exchange: Exchange::new(self.choose, self.route.clone()),
         }))
     }
 }
@@ -113,6 +124,7 @@ impl Stream for Answers {
 #[derive(Default)]
 struct Exchange {
     choose: Option<Choice>,
+    route: Option<String>,
     request_mode: BodySendMode,
     response_mode: BodySendMode,
     /// The request's body so far, where the answer to its headers is held until it is whole.
@@ -121,9 +133,10 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn new(choose: Option<Choice>) -> Self {
+    fn new(choose: Option<Choice>, route: Option<String>) -> Self {
         Self {
             choose,
+            route,
             ..Self::default()
         }
     }
@@ -158,8 +171,14 @@ impl Exchange {
         }
         // A processor that routes by the body cannot answer before it has read it.
         if headers.end_of_stream || self.request_mode != BodySendMode::FullDuplexStreamed {
-            self.answer(Answer::RequestHeaders(proceed()));
+            self.proceed();
         }
+    }
+
+    /// The request's head goes on.
+    fn proceed(&mut self) {
+        let answer = self.route.as_deref().map_or_else(proceed, routed);
+        self.answer(Answer::RequestHeaders(answer));
     }
 
     fn request_body(&mut self, mut body: HttpBody) {
@@ -172,7 +191,7 @@ impl Exchange {
             if !body.end_of_stream {
                 return;
             }
-            self.answer(Answer::RequestHeaders(proceed()));
+            self.proceed();
             body.body = std::mem::take(&mut self.held);
         }
         let answer = answer_body(self.request_mode, body);
@@ -182,7 +201,7 @@ impl Exchange {
     /// A body that ends with trailers has no last chunk.
     fn release(&mut self) {
         if self.request_mode == BodySendMode::FullDuplexStreamed {
-            self.answer(Answer::RequestHeaders(proceed()));
+            self.proceed();
             let body = HttpBody {
                 body: std::mem::take(&mut self.held),
                 ..HttpBody::default()
@@ -237,6 +256,34 @@ fn proceed() -> HeadersResponse {
     }
 }
 
+/// The head goes on to a cluster, with that upstream's name and key.
+fn routed(cluster: &str) -> HeadersResponse {
+    let sets = [
+        ("authorization", "Bearer bench-key"),
+        (":authority", cluster),
+        (ROUTING_HEADER, cluster),
+    ];
+    let set = |(name, value): (&str, &str)| HeaderValueOption {
+        header: Some(HeaderValue {
+            key: name.to_owned(),
+            raw_value: value.as_bytes().to_vec(),
+            ..HeaderValue::default()
+        }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        ..HeaderValueOption::default()
+    };
+    HeadersResponse {
+        response: Some(CommonResponse {
+            header_mutation: Some(HeaderMutation {
+                set_headers: sets.map(set).to_vec(),
+                ..HeaderMutation::default()
+            }),
+            clear_route_cache: true,
+            ..CommonResponse::default()
+        }),
+    }
+}
+
 /// In full duplex the chunk goes back as it came; else its answer says that nothing changes.
 fn answer_body(mode: BodySendMode, body: HttpBody) -> BodyResponse {
     let mutation = (mode == BodySendMode::FullDuplexStreamed).then(|| BodyMutation {
@@ -261,7 +308,6 @@ fn is_stream(headers: Option<&HeaderMap>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use envoy_types::pb::envoy::config::core::v3::HeaderValue;
     use envoy_types::pb::envoy::service::ext_proc::v3::ProtocolConfiguration;
 
     use super::*;
@@ -275,7 +321,7 @@ mod tests {
     }
 
     fn exchange(request: BodySendMode, response: BodySendMode) -> Exchange {
-        let mut exchange = Exchange::new(None);
+        let mut exchange = Exchange::new(None, None);
         exchange.take(ProcessingRequest {
             protocol_config: Some(ProtocolConfiguration {
                 request_body_mode: request.into(),
@@ -363,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_chosen_mode_is_asked_for_before_anything_is_answered() {
-        let mut exchange = Exchange::new(Some(Choice::Request));
+        let mut exchange = Exchange::new(Some(Choice::Request), None);
         let asked = send(&mut exchange, Event::RequestHeaders(HttpHeaders::default()));
         let mode = asked[0].mode_override.as_ref().unwrap();
         assert_eq!(
@@ -372,5 +418,24 @@ mod tests {
         );
         let answers = send(&mut exchange, Event::RequestBody(chunk(b"a", true)));
         assert_eq!(echoed(&answers[1]), Some((&b"a"[..], true)));
+    }
+
+    #[test]
+    fn a_routed_request_is_sent_where_it_was_told() {
+        let mut exchange = Exchange::new(None, Some("target".to_owned()));
+        exchange.request_mode = BodySendMode::FullDuplexStreamed;
+        assert!(send(&mut exchange, Event::RequestHeaders(HttpHeaders::default())).is_empty());
+        let answers = send(&mut exchange, Event::RequestBody(chunk(b"a", true)));
+        let Some(Answer::RequestHeaders(head)) = &answers[0].response else {
+            panic!("{answers:?}");
+        };
+        let common = head.response.as_ref().unwrap();
+        let sets = &common.header_mutation.as_ref().unwrap().set_headers;
+        let routing = sets
+            .iter()
+            .filter_map(|set| set.header.as_ref())
+            .find(|set| set.key == ROUTING_HEADER);
+        assert_eq!(routing.unwrap().raw_value, b"target");
+        assert!(common.clear_route_cache);
     }
 }

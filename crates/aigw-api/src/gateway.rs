@@ -24,6 +24,18 @@ pub struct GatewaySpec {
     /// Labels, annotations and parameters of what is made for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub infrastructure: Option<Value>,
+    /// TLS of all listeners.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<GatewayTLS>,
+}
+
+/// TLS of all listeners of a Gateway.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GatewayTLS {
+    /// Towards clients: whether they must prove who they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontend: Option<Value>,
 }
 
 /// A listener.

@@ -17,6 +17,7 @@ mod extproc;
 mod gateway;
 mod gatewayclass;
 mod gatewayconfig;
+mod healthcheck;
 mod mcproute;
 mod mcpsecurity;
 mod meta;
@@ -60,6 +61,7 @@ pub use gateway::{
 };
 pub use gatewayclass::{GatewayClass, GatewayClassSpec, ParametersReference};
 pub use gatewayconfig::{GATEWAY_CONFIG_ANNOTATION, GatewayConfig, GatewayConfigSpec};
+pub use healthcheck::{ActiveHealthCheck, HealthCheck, HttpHealthCheck, PassiveHealthCheck};
 pub use mcproute::{
     MCPBackendAPIKey, MCPBackendRef, MCPBackendRule, MCPBackendSecurityPolicy, MCPBackendSelector,
     MCPForwardHeader, MCPRoute, MCPRouteSpec, MCPToolSelector,
@@ -82,9 +84,9 @@ pub use service::{
 pub use standin::{STAND_IN_ANNOTATION, stand_ins};
 pub use status::{Condition, ConditionsStatus, ParentStatus, Status};
 pub use trafficpolicy::{
-    BackendTrafficPolicy, BackendTrafficPolicySpec, ClientConnection, ClientTrafficPolicy,
-    ClientTrafficPolicySpec, HttpTimeouts, PolicyTimeouts, RetryOn, RetryPolicy, SecurityPolicy,
-    SecurityPolicySpec, TcpTimeouts,
+    BackOff, BackendTrafficPolicy, BackendTrafficPolicySpec, CircuitBreaker, ClientConnection,
+    ClientTrafficPolicy, ClientTrafficPolicySpec, HttpTimeouts, PerRetry, PolicyTimeouts, RetryOn,
+    RetryPolicy, SecurityPolicy, SecurityPolicySpec, TcpTimeouts, Unasked,
 };
 
 /// The group of aigw's own kinds.

@@ -36,7 +36,7 @@ impl fmt::Debug for Secret {
 
 /// Current credentials by id. The snapshot names ids; the bytes travel beside it.
 #[derive(Clone, Debug, Default)]
-pub struct Credentials(HashMap<String, Secret>);
+pub struct Credentials(HashMap<String, Secret, foldhash::quality::RandomState>);
 
 impl Credentials {
     /// The secret stored under `id`.

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
+use crate::address::Place;
+use crate::certificate::Tls;
 use crate::cost::Cost;
 use crate::diagnostic::Origin;
 use crate::document::{BodySet, Document, OnError};
+use crate::health::HealthCheck;
 use crate::pattern::{ModelPattern, ValuePattern};
 use crate::quantity::Millis;
 use crate::schema::{Quirks, Schema};
@@ -43,8 +46,8 @@ pub struct Listener {
     pub name: String,
     /// `host:port`.
     pub address: String,
-    /// Certificate and key paths.
-    pub tls: Option<(String, String)>,
+    /// Certificates; `None` serves in the clear.
+    pub tls: Option<Tls>,
     /// Host names; empty means every name.
     pub hostnames: Vec<String>,
     /// Where it was written.
@@ -75,6 +78,8 @@ pub struct Route {
 pub struct Rule {
     /// Name, or its index.
     pub name: Arc<str>,
+    /// Route and rule: what is remembered of it under, whatever the snapshot.
+    pub key: Arc<str>,
     /// One must match, unless empty.
     pub models: Vec<ModelPattern>,
     /// One must match, unless empty.
@@ -85,8 +90,40 @@ pub struct Rule {
     pub retry: Retry,
     /// Timeouts of the rule (the backend's own are applied per candidate).
     pub timeouts: Timeouts,
+    /// Requests in flight, if there is a limit.
+    pub max_concurrent: Option<RuleLimit>,
+    /// When backends are left out for a while, if ever.
+    pub ejection: Option<Ejection>,
+    /// How backends are asked whether they are well, if they are.
+    pub health_check: Option<Arc<HealthCheck>>,
     /// Answer 503 with this reason.
     pub refuse: Option<String>,
+}
+
+/// How many requests of a rule may be in flight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleLimit {
+    /// Route and rule: what they are counted under, whatever the snapshot.
+    pub key: Arc<str>,
+    /// At most.
+    pub limit: u32,
+}
+
+/// When a rule leaves a backend out, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ejection {
+    /// Route and rule: what is remembered under, whatever the snapshot.
+    pub key: Arc<str>,
+    /// Failures in a row; 0 counts none.
+    pub errors: u32,
+    /// Failures of a gateway in a row; 0 counts none.
+    pub gateway_errors: u32,
+    /// How long the first time.
+    pub time: Millis,
+    /// How long until one time is forgotten; more than 0.
+    pub interval: Millis,
+    /// Backends that may be out at one time; less than there are.
+    pub most: usize,
 }
 
 /// Conditions that must all hold.
@@ -141,6 +178,19 @@ pub struct Retry {
     pub statuses: Vec<u16>,
     /// Whether failures are tried again at all.
     pub on_error: OnError,
+    /// From an attempt's start to its first byte; the candidates' timeouts have it in them.
+    pub timeout: Option<Millis>,
+    /// Pauses before further attempts, in place of the engine's own.
+    pub backoff: Option<Backoff>,
+}
+
+/// Pauses that grow from one retry to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// What they grow from.
+    pub base: Millis,
+    /// The longest.
+    pub max: Millis,
 }
 
 /// Timeouts in force.
@@ -169,6 +219,8 @@ pub struct Backend {
     pub schema: Schema,
     /// Where it is.
     pub endpoint: Endpoint,
+    /// Places behind the endpoint that share its requests, in place of what its name leads to; none in it: nobody is there.
+    pub places: Option<Arc<[Place]>>,
     /// How requests are authenticated.
     pub auth: BackendAuth,
     /// Departures from the dialect.
@@ -192,6 +244,23 @@ pub struct Endpoint {
     pub ca: Option<String>,
     /// SNI and name to verify, in place of `host`.
     pub server_name: Option<String>,
+}
+
+impl Endpoint {
+    /// `host:port`, always with the port, an IPv6 address in brackets: the name that addresses are kept under.
+    pub fn name(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        }
+    }
+
+    /// The scheme's own port.
+    pub fn default_port(&self) -> u16 {
+        if self.https { 443 } else { 80 }
+    }
 }
 
 /// How requests to a backend are authenticated.
@@ -242,6 +311,10 @@ pub struct Limits {
     pub max_concurrent: Option<u32>,
     /// Default timeouts.
     pub timeouts: Timeouts,
+    /// From a request's head to the end of its body.
+    pub request_received: Option<Millis>,
+    /// How long a client's connection may be without a request; `None` leaves it to the host.
+    pub client_idle: Option<Millis>,
     /// Allowed values of `Origin`, lower case.
     pub allowed_origins: Vec<String>,
 }

@@ -290,6 +290,36 @@ fn bad_routes_are_refused() {
             "aigw.yaml:31: error: route \"all\": rules[0].retry.statuses[0]: 200 is not an error status; use 400 to 599",
         ),
         (
+            "/routes/0/rules/0/retry",
+            json!({"timeout": "0s"}),
+            "aigw.yaml:31: error: route \"all\": rules[0].retry.timeout: must be more than 0s; leave it out for none",
+        ),
+        (
+            "/routes/0/rules/0/retry",
+            json!({"backoff": {"base": "0s"}}),
+            "aigw.yaml:31: error: route \"all\": rules[0].retry.backoff: `base` must be more than 0s; leave `backoff` out for none",
+        ),
+        (
+            "/routes/0/rules/0/retry",
+            json!({"backoff": {"base": "2s", "max": "1s"}}),
+            "aigw.yaml:31: error: route \"all\": rules[0].retry.backoff: `max` is less than `base`; raise it, or leave it out for ten times `base`",
+        ),
+        (
+            "/routes/0/rules/0/ejection",
+            json!({"maxPercent": 101}),
+            "aigw.yaml:31: error: route \"all\": rules[0].ejection.maxPercent: must be at most 100",
+        ),
+        (
+            "/routes/0/rules/0/ejection",
+            json!({"time": "0s"}),
+            "aigw.yaml:31: error: route \"all\": rules[0].ejection.time: must be more than 0s; leave it out for the default",
+        ),
+        (
+            "/routes/0/rules/0/maxConcurrent",
+            json!(0),
+            "aigw.yaml:31: error: route \"all\": rules[0].maxConcurrent: 0 would let no request in; leave it out for no limit",
+        ),
+        (
             "/routes/0/rules/0/timeouts",
             json!({"firstByte": "0s"}),
             "aigw.yaml:31: error: route \"all\": rules[0].timeouts.firstByte: must be more than 0s; leave it out for the default",
@@ -334,6 +364,22 @@ fn bad_listeners_aliases_credentials_keys_and_limits_are_refused() {
             "aigw.yaml:1: error: listener \"s\": tls.key: give the path of a PEM file",
         ),
         (
+            "/listeners",
+            json!([{"name": "s", "address": "h:1", "tls": {}}]),
+            "aigw.yaml:1: error: listener \"s\": tls: has no certificate; give `certificate` and `key`, or `certificates`",
+        ),
+        (
+            "/listeners",
+            json!([{"name": "s", "address": "h:1", "tls": {"key": "a"}}]),
+            "aigw.yaml:1: error: listener \"s\": tls.certificate: is missing; give the certificate of the key",
+        ),
+        (
+            "/listeners",
+            json!([{"name": "s", "address": "h:1", "tls": {"certificates": [
+                {"hostnames": ["a b"], "certificate": "a", "key": {"credential": "none"}}]}}]),
+            "aigw.yaml:1: error: listener \"s\": tls.certificates[0].key: no credential is named \"none\"; none is defined\naigw.yaml:1: error: listener \"s\": tls.certificates[0].hostnames[0]: `a b` is not a host name; write it like api.example.com or *.example.com, without a port",
+        ),
+        (
             "/models",
             json!([{"name": "a", "model": "b"}, {"name": "b", "model": "a"}]),
             "aigw.yaml:41: error: alias \"a\": model: leads back to itself (a → b → a); point one of them at a model\naigw.yaml:42: error: alias \"b\": model: leads back to itself (b → a → b); point one of them at a model",
@@ -356,7 +402,7 @@ fn bad_listeners_aliases_credentials_keys_and_limits_are_refused() {
         (
             "/credentials",
             json!([{"name": "client/x", "env": "K"}]),
-            "aigw.yaml:11: error: credential \"client/x\": name: names beginning with `client/` are taken; choose another\naigw.yaml:11: warning: credential \"client/x\": no backend uses it",
+            "aigw.yaml:11: error: credential \"client/x\": name: names beginning with `client/` are taken; choose another\naigw.yaml:11: warning: credential \"client/x\": nothing uses it",
         ),
         (
             "/clientKeys",
@@ -466,7 +512,7 @@ fn what_works_but_may_not_be_meant_is_a_warning() {
         (
             "/credentials",
             json!([{"name": "k", "env": "K"}]),
-            "aigw.yaml:11: warning: credential \"k\": no backend uses it",
+            "aigw.yaml:11: warning: credential \"k\": nothing uses it",
         ),
         (
             "/clientKeys",
@@ -497,4 +543,21 @@ fn what_works_but_may_not_be_meant_is_a_warning() {
     for (pointer, value, expected) in rows {
         assert_eq!(compiled(with(pointer, value)).1, expected);
     }
+}
+
+#[test]
+fn bad_addresses_are_refused() {
+    let mut document = good();
+    document["endpoints"] = json!([
+        {"name": "a:1", "addresses": ["10.0.0.1", "10.0.0.1:80", "unix:m.sock", "h:0"]},
+        {"name": "a:1", "addresses": []},
+    ]);
+    let said = refused(document);
+    assert!(
+        said.contains("`10.0.0.1` is no address; write it like 10.0.0.7:8080"),
+        "{said}"
+    );
+    assert!(said.contains("`unix:m.sock` has no absolute path"), "{said}");
+    assert!(said.contains("`h:0` has no usable port"), "{said}");
+    assert!(said.contains("is given twice"), "{said}");
 }

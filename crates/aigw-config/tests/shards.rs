@@ -128,7 +128,9 @@ fn everything_comes_back_in_its_order() {
             {"name": "second", "strict": true, "rules": [{"name": "x", "models": ["a*", {"regex": "b+"}, {"prefix": "c"}],
                 "matches": [{"model": "m", "headers": [{"name": "h", "value": "v+", "type": "RegularExpression"}]}],
                 "backends": [{"name": "two", "weight": 0}, {"name": "one", "priority": 4}],
-                "retry": {"attempts": 3, "statuses": [409], "onError": "return"},
+                "retry": {"attempts": 3, "statuses": [409], "onError": "return", "timeout": "4s", "backoff": {"base": "1s"}},
+                "maxConcurrent": 8, "ejection": {"errors": 2, "time": "3s", "alwaysOne": true},
+                "healthCheck": {"path": "/up", "statuses": [204, {"start": 200, "end": 203}], "interval": "5s"},
                 "timeouts": {"idle": "1s500ms"}, "modelsOwnedBy": "us", "modelsCreatedAt": 7}]},
             {"name": "first", "refuse": "rateLimit is not supported"}],
         "models": [{"name": "alias", "model": "m", "hidden": true}],
@@ -252,6 +254,7 @@ fn two_thousand_routes_fit_and_a_change_is_small() {
         .map(|n| EndpointsSpec {
             name: format!("service-{n}.team.svc:8080"),
             addresses: vec![format!("10.0.{}.{}:8080", n / 250, n % 250)],
+            ..EndpointsSpec::default()
         })
         .collect();
     store.write_all(&cut(UID, &document, &credentials, &hashes, FORMAT).unwrap());

@@ -286,3 +286,97 @@ fn a_routes_own_costs_go_before_the_documents() {
     assert_eq!(costs(0), ["total: TotalToken", price]);
     assert_eq!(costs(1), ["out: OutputToken", "total: InputToken", price]);
 }
+
+#[test]
+fn addresses_belong_to_the_backends_of_their_host() {
+    let (snapshot, warnings) = compiled(json!({
+        "backends": [
+            {"name": "pods", "schema": {"name": "OpenAI"}, "url": "http://models.ns.svc/v1"},
+            {"name": "six", "schema": {"name": "OpenAI"}, "url": "http://[fd00::1]:8080"},
+            {"name": "elsewhere", "schema": {"name": "OpenAI"}, "url": "http://other.ns.svc"},
+            {"name": "mixed", "schema": {"name": "OpenAI"}, "url": "http://mixed.invalid"},
+        ],
+        "endpoints": [
+            {"name": "models.ns.svc:80", "addresses": ["10.0.0.2:8000", "10.0.0.1:8000", "10.0.0.2:8000"]},
+            {"name": "[fd00::1]:8080", "addresses": []},
+            {"name": "mixed.invalid:80", "ownNames": true,
+             "addresses": ["unix:/run/m.sock", "b.test:443", "10.0.0.1:80", "B.test:443"]},
+        ],
+    }));
+    assert_eq!(warnings, "");
+    let addresses = |name: &str| {
+        let found = snapshot.backends[name].places.as_ref()?;
+        Some(found.iter().map(|place| place.at.to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        addresses("pods"),
+        Some(vec!["10.0.0.1:8000".to_owned(), "10.0.0.2:8000".to_owned()])
+    );
+    assert_eq!(addresses("six"), Some(Vec::new()), "nobody is there");
+    assert_eq!(addresses("elsewhere"), None, "its name is asked for");
+    let mixed = ["10.0.0.1:80", "b.test:443", "unix:/run/m.sock"].map(str::to_owned);
+    assert_eq!(addresses("mixed"), Some(mixed.to_vec()));
+    let own = |name: &str| {
+        let places = snapshot.backends[name].places.as_ref();
+        places.unwrap().iter().all(|place| place.own_name)
+    };
+    assert!(own("mixed") && !own("pods"));
+}
+
+#[test]
+fn the_time_for_an_attempt_bounds_the_wait_for_its_first_byte() {
+    let document = json!({
+        "backends": [
+            {"name": "a", "schema": {"name": "OpenAI"}, "url": "http://a"},
+            {"name": "b", "schema": {"name": "OpenAI"}, "url": "http://b", "timeouts": {"firstByteStream": "1s"}}],
+        "routes": [{"name": "r", "rules": [{"backends": [{"name": "a"}, {"name": "b"}], "maxConcurrent": 3,
+            "retry": {"timeout": "4s", "backoff": {"base": "20ms"}}}]}],
+    });
+    let (snapshot, _) = compiled(document);
+    let rule = &snapshot.routes[0].rules[0];
+    let waits: Vec<_> = rule
+        .candidates
+        .iter()
+        .map(|one| (one.timeouts.first_byte.0, one.timeouts.first_byte_stream.0))
+        .collect();
+    assert_eq!(waits, [(4_000, 4_000), (4_000, 1_000)]);
+    assert_eq!(rule.retry.backoff.unwrap().max.0, 200);
+    let limit = rule.max_concurrent.as_ref().unwrap();
+    assert_eq!((limit.key.as_ref(), limit.limit), ("r 0", 3));
+}
+
+#[test]
+fn the_last_backend_is_never_left_out() {
+    // Backends, percent, always one: how many may be out, and whether a warning says that none may.
+    let rows = [
+        (1, 100, true, None, false),
+        (2, 100, false, Some(1), false),
+        (2, 10, false, None, true),
+        (2, 10, true, Some(1), false),
+        (5, 50, false, Some(2), false),
+        (5, 100, false, Some(4), false),
+    ];
+    for (count, percent, always_one, most, warned) in rows {
+        let names: Vec<String> = (0..count).map(|at| format!("b{at}")).collect();
+        let backends = names
+            .iter()
+            .map(|name| json!({"name": name, "schema": {"name": "OpenAI"}, "url": "http://a"}));
+        let refs = names.iter().map(|name| json!({"name": name}));
+        let (snapshot, warnings) = compiled(json!({
+            "backends": backends.collect::<Vec<_>>(),
+            "routes": [{"name": "r", "rules": [{"backends": refs.collect::<Vec<_>>(),
+                "ejection": {"maxPercent": percent, "alwaysOne": always_one}}]}],
+        }));
+        let ejection = snapshot.routes[0].rules[0].ejection.as_ref();
+        assert_eq!(
+            ejection.map(|one| one.most),
+            most,
+            "{count} {percent} {always_one}"
+        );
+        assert_eq!(
+            warnings.contains("so none is ever left out"),
+            warned,
+            "{warnings}"
+        );
+    }
+}

@@ -156,6 +156,11 @@ impl Caches {
                     if old != new {
                         bells.pods.ring();
                     }
+                    // The pods of the next Gateway may be replaced when those of one have been.
+                    let counts = |pod: &SeenPod| (!pod.going, pod.template.clone());
+                    if old.map(counts) != new.map(counts) {
+                        bells.write.ring();
+                    }
                 }),
                 synced: Box::new(move || settled.plan.ring()),
                 table: Arc::clone(table),

@@ -3,6 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 
+use aigw_plan::workload::POD_TEMPLATE;
 use kube::core::ApiResource;
 
 /// Label of everything that the operator makes.
@@ -26,7 +27,6 @@ pub(crate) const MADE: &[Made] = &[
     ("apps", "v1", "Deployment", "deployments"),
     ("", "v1", "Service", "services"),
     ("", "v1", "ServiceAccount", "serviceaccounts"),
-    ("", "v1", "ConfigMap", "configmaps"),
     ("", "v1", "Secret", "secrets"),
     ("rbac.authorization.k8s.io", "v1", "Role", "roles"),
     ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"),
@@ -73,6 +73,8 @@ pub(crate) struct Mark {
     pub(crate) gateway: String,
     /// What part it is.
     pub(crate) component: String,
+    /// Hash of its pods' template, of a Deployment.
+    pub(crate) template: Option<String>,
     /// Changes when somebody changes what is wanted of it: the generation where the kind has one, else the version; labels
     /// and annotations.
     pub(crate) print: u64,
@@ -101,6 +103,11 @@ impl Mark {
                 .or_else(|| label(GATEWAY_NAME))
                 .unwrap_or_default(),
             component: label(COMPONENT).unwrap_or_default(),
+            template: meta
+                .annotations
+                .as_ref()
+                .and_then(|all| all.get(POD_TEMPLATE))
+                .cloned(),
             print: hasher.finish(),
             going: meta.deletion_timestamp.is_some(),
         }

@@ -83,6 +83,11 @@ impl Memory {
         }
     }
 
+    /// Whether the last write was of what is wanted.
+    pub(crate) fn has_written(&self, about: &About, wanted: u64) -> bool {
+        self.written.get(about).is_some_and(|last| last.wanted == wanted)
+    }
+
     /// Whether something that failed may be tried again.
     pub(crate) fn retry(&self, about: &About, now: Instant) -> Due {
         match self.failing.get(about) {

@@ -4,7 +4,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aigw_config::Capabilities;
+use aigw_plan::cluster::Means;
 use kube::Client;
 use thiserror::Error as ThisError;
 use tokio::net::TcpListener;
@@ -45,7 +45,7 @@ pub enum Error {
 pub async fn run(
     client: Client,
     options: Options,
-    capabilities: &'static (dyn Capabilities + Send + Sync),
+    means: Means<'static>,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
@@ -63,15 +63,7 @@ pub async fn run(
             error!("the admin port is not served: {problem}");
         }
     });
-    begin(
-        &mut tasks,
-        &client,
-        &options,
-        capabilities,
-        &caches,
-        &metrics,
-        &right,
-    );
+    begin(&mut tasks, &client, &options, means, &caches, &metrics, &right);
 
     let (stopping, stopped) = oneshot::channel::<()>();
     let stopped = async move {
@@ -109,7 +101,7 @@ fn begin(
     tasks: &mut JoinSet<()>,
     client: &Client,
     options: &Options,
-    capabilities: &'static (dyn Capabilities + Send + Sync),
+    means: Means<'static>,
     caches: &Arc<Caches>,
     metrics: &Arc<Metrics>,
     right: &Right,
@@ -135,7 +127,7 @@ fn begin(
         reports: Arc::clone(&reports),
         surroundings,
         options: options.plan.clone(),
-        capabilities,
+        means,
         right: right.clone(),
         metrics: Arc::clone(metrics),
         out,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use aigw_config::{Capabilities, Credentials};
-use aigw_plan::cluster::{ClusterPlan, Options as PlanOptions, World, plan_cluster};
+use aigw_config::Credentials;
+use aigw_plan::cluster::{ClusterPlan, Means, Options as PlanOptions, World, plan_cluster};
 use kube::Client;
 use tokio::sync::watch;
 use tracing::warn;
@@ -30,7 +30,7 @@ pub(crate) struct Planner {
     pub(crate) reports: Arc<Reports>,
     pub(crate) surroundings: watch::Receiver<Surroundings>,
     pub(crate) options: PlanOptions,
-    pub(crate) capabilities: &'static (dyn Capabilities + Send + Sync),
+    pub(crate) means: Means<'static>,
     pub(crate) right: Right,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) out: watch::Sender<Option<Arc<Wanted>>>,
@@ -136,8 +136,8 @@ impl Planner {
             bundle_version: surroundings.bundle_version,
             ..self.options.clone()
         };
-        let capabilities = self.capabilities;
-        let planned = tokio::task::spawn_blocking(move || plan_cluster(&world, &options, capabilities));
+        let means = self.means;
+        let planned = tokio::task::spawn_blocking(move || plan_cluster(&world, &options, means));
         planned
             .await
             .map_err(|error| format!("the plan cannot be made: {error}"))

@@ -12,6 +12,10 @@ pub(crate) struct SeenPod {
     pub(crate) uid: String,
     /// Name of its Gateway, in its own namespace.
     pub(crate) gateway: String,
+    /// Whether it is ending.
+    pub(crate) going: bool,
+    /// Hash of the template that it was made of.
+    pub(crate) template: Option<String>,
     /// Whether Kubernetes counts it as ready, and it is not ending.
     pub(crate) ready: bool,
     /// Where it says what it serves: address and port.
@@ -48,6 +52,8 @@ impl SeenPod {
             uid: mark.uid,
             gateway: annotation.cloned().unwrap_or(mark.gateway),
             ready: ready && !mark.going,
+            going: mark.going,
+            template: mark.template,
             address: address.zip(port),
         }
     }

@@ -1,12 +1,13 @@
 //! What the pods of data planes say that they serve.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aigw_api::GATEWAY_GROUP;
-use aigw_config::shard::FORMAT;
+use aigw_config::shard::FORMATS;
 use aigw_plan::cluster::Report;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
@@ -52,13 +53,11 @@ impl Reports {
         self.heard.load(Ordering::Acquire)
     }
 
-    /// The newest format that all pods of a Gateway read.
-    pub(crate) fn format(&self, uid: &str) -> u32 {
+    /// The format to write for a Gateway whose index has `current`: see [`common_format`].
+    pub(crate) fn format(&self, uid: &str, current: Option<u32>) -> u32 {
         let reports = self.by_pod.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_gateway = reports
-            .values()
-            .filter(|one| one.gateway_uid == uid && one.format > 0);
-        of_gateway.map(|one| one.format).min().unwrap_or(FORMAT)
+        let of_gateway = reports.values().filter(|one| one.gateway_uid == uid);
+        common_format(of_gateway.map(|one| one.format), current, &FORMATS)
     }
 
     /// A snapshot was written: pods will serve it soon.
@@ -120,7 +119,9 @@ impl Reader {
             for (key, pod) in &pods {
                 let heard = said.get(key).filter(|(uid, _)| *uid == pod.uid);
                 let due = all || heard.is_none_or(|(_, said)| is_behind(said, &expected));
-                if let (true, true, Some(address)) = (pod.ready, due, pod.address.clone()) {
+                // One that is not ready is asked once: an older one may never be, before its format is written.
+                let due = due && (pod.ready || (all && heard.is_none()));
+                if let (true, Some(address)) = (due, pod.address.clone()) {
                     let (key, uid) = (key.clone(), pod.uid.clone());
                     asked.push(Box::pin(async move { (key, uid, ask(&address).await) }));
                 }
@@ -171,6 +172,7 @@ impl Reader {
                 Some(_) => "current",
             };
             *counts.entry(state).or_insert(0) += 1;
+            let format = heard.map_or(0, |said| said.format);
             let heard = heard
                 .filter(|said| said.gateway_uid == row.uid)
                 .cloned()
@@ -180,7 +182,7 @@ impl Reader {
                 pod: key.1.clone(),
                 ready: pod.ready,
                 version: heard.snapshot,
-                format: heard.format,
+                format,
                 hashes: heard.hashes,
                 rejected: heard.refused.map(|one| one.detail),
             };
@@ -195,9 +197,57 @@ impl Reader {
     }
 }
 
+/// The newest of `ours` that every pod reads. `reported` has the newest format of each pod, 0 for one that has not said it: it
+/// may be an older one, so that nothing above `current` is written while there is such a pod.
+fn common_format(
+    reported: impl Iterator<Item = u32>,
+    current: Option<u32>,
+    ours: &RangeInclusive<u32>,
+) -> u32 {
+    let newest = reported.fold(*ours.end(), |least, format| match (format, current) {
+        (0, Some(current)) => least.min(current),
+        (0, None) => least,
+        (format, _) => least.min(format),
+    });
+    newest.max(*ours.start())
+}
+
 /// Whether it serves something else than what was written last.
 fn is_behind(said: &Said, expected: &BTreeMap<String, (String, Instant)>) -> bool {
     expected
         .get(&said.gateway_uid)
         .is_some_and(|(version, _)| said.snapshot.as_deref() != Some(version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(reported: &[u32], current: Option<u32>) -> u32 {
+        common_format(reported.iter().copied(), current, &(1..=2))
+    }
+
+    #[test]
+    fn the_new_format_is_written_when_every_pod_reads_it() {
+        for current in [None, Some(1), Some(2)] {
+            assert_eq!(written(&[2, 2], current), 2);
+            assert_eq!(written(&[2, 1, 2], current), 1, "an old pod is left");
+            assert_eq!(written(&[3, 3], current), 2, "pods of a newer release");
+        }
+    }
+
+    #[test]
+    fn a_pod_that_has_not_said_its_format_keeps_it_from_being_raised() {
+        assert_eq!(written(&[2, 0], Some(1)), 1);
+        assert_eq!(written(&[2, 0], Some(2)), 2, "nothing is lowered for it");
+        assert_eq!(written(&[1, 0], Some(2)), 1);
+        assert_eq!(written(&[0], Some(3)), 2, "the index is a newer operator's");
+    }
+
+    #[test]
+    fn without_pods_the_newest_is_written() {
+        assert_eq!(written(&[], None), 2);
+        assert_eq!(written(&[], Some(1)), 2);
+        assert_eq!(written(&[0], None), 2, "the first snapshot of a Gateway");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
-use aigw_config::shard::{FORMAT, FORMATS, INDEX_KEY, Index, Place, SHARD_KEY, Write, base, cut};
+use aigw_config::shard::{INDEX_KEY, Index, Place, SHARD_KEY, Write, base, cut};
 use aigw_plan::cluster::GatewayPlan;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -143,7 +143,8 @@ impl Snapshot {
         if self.store.is_none() {
             self.store = Some(self.load().await?);
         }
-        let format = self.reports.format(&plan.uid).clamp(*FORMATS.start(), FORMAT);
+        let current = self.store.as_ref().and_then(|store| store.index.as_ref());
+        let format = self.reports.format(&plan.uid, current.map(|index| index.format));
         let content = Arc::clone(plan);
         let cut = tokio::task::spawn_blocking(move || {
             cut(

@@ -19,9 +19,9 @@ use crate::table::{Key, Table};
 use crate::watch::Watch;
 
 /// Label of the Deployment of Envoy Gateway, as its chart has it.
-const ENVOY_GATEWAY: &str = "control-plane=envoy-gateway";
+pub(crate) const ENVOY_GATEWAY: &str = "control-plane=envoy-gateway";
 /// Where Gateway API's CRDs say their version.
-const BUNDLE_VERSION: &str = "gateway.networking.k8s.io/bundle-version";
+pub(crate) const BUNDLE_VERSION: &str = "gateway.networking.k8s.io/bundle-version";
 /// A kind is served a moment after its CRD says so.
 const AGAIN_AFTER: [Duration; 3] = [
     Duration::from_millis(500),
@@ -109,7 +109,8 @@ pub(crate) async fn follow(
     }
 }
 
-fn resource(group: &str, kind: &str, plural: &str) -> ApiResource {
+/// How a kind in version `v1` is reached.
+pub(crate) fn resource(group: &str, kind: &str, plural: &str) -> ApiResource {
     ApiResource {
         group: group.to_owned(),
         version: "v1".to_owned(),

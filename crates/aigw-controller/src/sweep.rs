@@ -80,6 +80,7 @@ mod tests {
             owner: owner.to_owned(),
             gateway: gateway.to_owned(),
             component: component.to_owned(),
+            template: None,
             print: 0,
             going: false,
         };

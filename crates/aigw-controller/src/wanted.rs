@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use aigw_plan::cluster::{ClusterPlan, GatewayPlan};
+use aigw_plan::workload::POD_TEMPLATE;
 use serde_json::Value;
 use tracing::error;
 
@@ -34,6 +35,8 @@ pub(crate) struct WantedObject {
     pub(crate) gateway: Key,
     /// The object.
     pub(crate) value: Value,
+    /// Hash of its pods' template, of a Deployment.
+    pub(crate) template: Option<String>,
     /// Hash of it.
     pub(crate) print: u64,
 }
@@ -65,6 +68,7 @@ impl Wanted {
                 let object = WantedObject {
                     gateway: key.clone(),
                     print: print_of_value(value),
+                    template: template_of(value).map(str::to_owned),
                     value: value.clone(),
                 };
                 wanted.objects.insert(place, object);
@@ -90,6 +94,14 @@ impl Wanted {
         }
         wanted
     }
+}
+
+fn template_of(value: &Value) -> Option<&str> {
+    value
+        .get("metadata")?
+        .get("annotations")?
+        .get(POD_TEMPLATE)?
+        .as_str()
 }
 
 fn place_of(value: &Value) -> Option<Place> {

@@ -20,6 +20,7 @@ use crate::memory::{About, Due, Memory};
 use crate::metrics::Metrics;
 use crate::notice::{AT_MOST, Notices, reference, worth_telling};
 use crate::read::print_of_value;
+use crate::rollout::Rollouts;
 use crate::status::{Settled, settle};
 use crate::sweep::{is_stale, owner};
 use crate::term::Refused;
@@ -69,12 +70,13 @@ impl Writer {
     async fn lead(&mut self) {
         self.metrics.leading(true);
         let mut memory = Memory::default();
+        let mut rollouts = Rollouts::default();
         let caches = Arc::clone(&self.caches);
         loop {
             let wanted = self.wanted.borrow_and_update().clone();
             let mut next = Instant::now() + ANYWAY;
             if let Some(wanted) = wanted {
-                self.pass(&wanted, &mut memory, &mut next).await;
+                self.pass(&wanted, &mut memory, &mut rollouts, &mut next).await;
             }
             tokio::select! {
                 changed = self.wanted.changed() => if changed.is_err() { return },
@@ -85,9 +87,10 @@ impl Writer {
     }
 
     /// Writes what is due; `next` becomes the time at which something will be.
-    async fn pass(&self, wanted: &Wanted, memory: &mut Memory, next: &mut Instant) {
+    async fn pass(&self, wanted: &Wanted, memory: &mut Memory, rollouts: &mut Rollouts, next: &mut Instant) {
         let told = AtomicUsize::new(0);
-        let mut writes = self.objects(wanted, memory, next);
+        let held = rollouts.held(&self.caches, wanted, memory, next);
+        let mut writes = self.objects(wanted, memory, &held, next);
         writes.extend(self.statuses(wanted, memory, next, &told));
         writes.extend(self.ends(wanted, memory, next));
         let mut writes = futures_util::stream::iter(writes).buffer_unordered(AT_ONCE);
@@ -126,11 +129,15 @@ impl Writer {
         &'a self,
         wanted: &'a Wanted,
         memory: &Memory,
+        held: &HashSet<&Place>,
         next: &mut Instant,
     ) -> Vec<BoxFuture<'a, Outcome>> {
         let now = Instant::now();
         let mut writes: Vec<BoxFuture<'a, Outcome>> = Vec::new();
         for (place, object) in &wanted.objects {
+            if held.contains(place) {
+                continue;
+            }
             let about = About::Object(place.clone());
             let mark = self.caches.mark(place.0, &place.1);
             match memory.object(&about, object.print, mark.as_deref(), now) {

@@ -12,7 +12,8 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    GROUP, Space, TestPod, cluster, condition, eventually, one_model, prepare, read_snapshot, rules, status,
+    GROUP, Operator, Space, TestPod, admit, cluster, condition, eventually, one_model, options, prepare,
+    read_snapshot, rules, status, user_of,
 };
 
 /// A second model, whose objects nothing here touches.
@@ -248,6 +249,90 @@ async fn key_is(space: &Space<'_>, wanted: &str) {
             .filter_map(|id| Some(credentials.find(id)?.reveal()))
             .collect();
         (keys == [wanted]).then_some(()).ok_or(format!("{keys:?}"))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_taken_away_takes_the_backend_away_until_it_is_given_again() {
+    let cluster = cluster().await;
+    let space = cluster.space("grants").await;
+    let other = cluster.space("granting").await;
+    prepare(&space, &rules()).await;
+    admit(&space, &other).await;
+    let mut options = options(&space, "one");
+    options.namespaces.push(other.name.clone());
+    let operator = Operator::start(cluster.config(&user_of(&space), &[]), options);
+    operator.ready().await;
+
+    // The route here, what it leads to there.
+    let model = one_model(&space.name);
+    for kind in ["Backend", "AIServiceBackend", "BackendSecurityPolicy", "Secret"] {
+        other.apply_kind(&model, kind).await;
+    }
+    let across = model.replace(
+        "[{name: b}]",
+        &format!("[{{name: b, namespace: {}}}]", other.name),
+    );
+    let grant = format!(
+        "{{apiVersion: gateway.networking.k8s.io/v1, kind: ReferenceGrant, metadata: {{name: g}}, spec: {{from: [{{group: {GROUP}, kind: \
+         AIGatewayRoute, namespace: {}}}], to: [{{group: {GROUP}, kind: AIServiceBackend}}]}}}}",
+        space.name
+    );
+    other.apply(&grant).await;
+    for kind in ["Gateway", "AIGatewayRoute"] {
+        space.apply_kind(&across, kind).await;
+    }
+    space.apply(HEALTHY).await;
+    let pod = TestPod::start(&space, "gw", "pod-1").await;
+    condition(&space, GROUP, "AIGatewayRoute", "r", "Programmed", "True").await;
+    condition(&space, GROUP, "AIGatewayRoute", "healthy", "Programmed", "True").await;
+    let healthy = status(&space, GROUP, "AIGatewayRoute", "healthy").await;
+    let (there, here) = (format!("{}/b", other.name), format!("{}/healthy", space.name));
+    leads_to(&space, &[&there, &here], &["sk-first"]).await;
+
+    other
+        .delete("gateway.networking.k8s.io", "ReferenceGrant", "g")
+        .await;
+    let found = condition(&space, GROUP, "AIGatewayRoute", "r", "ResolvedRefs", "False").await;
+    assert_eq!(found["reason"], "RefNotPermitted", "{found:#}");
+    // Neither the place nor its key.
+    leads_to(&space, &[&here], &[]).await;
+    condition(&space, GROUP, "AIGatewayRoute", "r", "Programmed", "True").await;
+    assert_eq!(status(&space, GROUP, "AIGatewayRoute", "healthy").await, healthy);
+
+    other.apply(&grant).await;
+    condition(&space, GROUP, "AIGatewayRoute", "r", "ResolvedRefs", "True").await;
+    leads_to(&space, &[&there, &here], &["sk-first"]).await;
+    condition(&space, GROUP, "AIGatewayRoute", "r", "Programmed", "True").await;
+    assert_eq!(status(&space, GROUP, "AIGatewayRoute", "healthy").await, healthy);
+    pod.end().await;
+    operator.stop().await;
+}
+
+/// Waits until the snapshot has exactly these backends, which routes lead to, and these keys.
+async fn leads_to(space: &Space<'_>, backends: &[&str], keys: &[&str]) {
+    eventually(Duration::from_secs(5), || async {
+        let (_, contents) = read_snapshot(&space.api(), "gw").await.ok_or("no snapshot")?;
+        let document = &contents.document;
+        let mut there: Vec<&str> = document.backends.iter().map(|one| one.name.as_str()).collect();
+        there.sort_unstable();
+        let rules = document.routes.iter().flat_map(|route| &route.rules);
+        let mut led: Vec<&str> = rules
+            .flat_map(|rule| &rule.backends)
+            .map(|one| one.name.as_str())
+            .collect();
+        led.sort_unstable();
+        let credentials = &contents.credentials;
+        let held: Vec<&str> = credentials
+            .ids()
+            .filter_map(|id| Some(credentials.find(id)?.reveal()))
+            .collect();
+        let mut wanted = backends.to_vec();
+        wanted.sort_unstable();
+        (there == wanted && led == wanted && held == keys)
+            .then_some(())
+            .ok_or(format!("{there:?} {led:?} {held:?}"))
     })
     .await;
 }

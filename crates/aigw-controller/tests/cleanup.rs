@@ -64,14 +64,14 @@ async fn definitions_go_when_they_are_ours_and_have_no_object() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_operator_made_goes_by_its_label() {
     let client = common::cluster().await.admin();
-    let map = |name: &str, manager: &str| {
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
+    let account = |name: &str, manager: &str| {
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {
             "name": name, "namespace": "default", "labels": {"app.kubernetes.io/managed-by": manager}}})
     };
     common::apply_all(
         &client,
         "default",
-        vec![map("cleanup-ours", "aigw"), map("cleanup-others", "Helm")],
+        vec![account("cleanup-ours", "aigw"), account("cleanup-others", "Helm")],
     )
     .await;
     let mut lines = Vec::new();
@@ -81,7 +81,7 @@ async fn what_the_operator_made_goes_by_its_label() {
             .await
             .unwrap();
     }
-    assert_eq!(lines, ["ConfigMap default/cleanup-ours: deleted"]);
+    assert_eq!(lines, ["ServiceAccount default/cleanup-ours: deleted"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

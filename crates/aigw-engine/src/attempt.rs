@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use aigw_config::{OnError, Retry};
+use aigw_config::{Backoff, OnError, Retry};
+
+use crate::route::scramble;
 
 /// How an attempt failed, as far as the plan cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +47,15 @@ pub(crate) struct Plan {
     limit: u32,
     per_backend: u32,
     retries: bool,
+    /// An attempt that fell silent may be made again on the same backend.
+    again_after_silence: bool,
+    backoff: Option<Backoff>,
+    entropy: u64,
 }
 
 impl Plan {
-    pub(crate) fn new(order: Vec<usize>, retry: &Retry) -> Self {
+    /// `entropy` decides about pauses.
+    pub(crate) fn new(order: Vec<usize>, retry: &Retry, entropy: u64) -> Self {
         Self {
             order,
             position: 0,
@@ -58,7 +65,22 @@ impl Plan {
             limit: retry.attempts.max(1),
             per_backend: retry.attempts_per_backend.max(1),
             retries: retry.on_error == OnError::Retry,
+            again_after_silence: retry.timeout.is_some(),
+            backoff: retry.backoff,
+            entropy,
         }
+    }
+
+    /// The pause before the attempt after the one that is going on: `own` where none is configured.
+    fn pause(&self, own: Duration) -> Duration {
+        let Some(Backoff { base, max }) = self.backoff else {
+            return own;
+        };
+        let grown = (1u64 << self.attempts.clamp(1, 32)) - 1;
+        // Envoy draws from below this bound; so every pause may be none at all.
+        let bound = base.0.saturating_mul(grown).saturating_mul(1_000);
+        let drawn = scramble(self.entropy.wrapping_add(u64::from(self.attempts))) % bound.max(1);
+        Duration::from_micros(drawn).min(max.duration())
     }
 
     /// The candidate to begin with.
@@ -96,19 +118,19 @@ impl Plan {
         let same = self.order.get(self.position).copied();
         let again = match setback {
             Setback::Connect if !self.reconnected => Some(Duration::ZERO),
-            Setback::Timeout | Setback::Misconfigured | Setback::NotTried => None,
+            Setback::Misconfigured | Setback::NotTried => None,
+            Setback::Timeout if !self.again_after_silence => None,
             Setback::Status(Some(wait)) if wait > PATIENCE => None,
             _ if self.tries_here >= self.per_backend || self.attempts >= self.limit => None,
             Setback::Status(Some(wait)) => Some(wait),
-            _ => Some(BACKOFF.saturating_mul(1 << self.tries_here.min(5))),
+            _ => Some(self.pause(BACKOFF.saturating_mul(1 << self.tries_here.min(5)))),
         };
         if let (Some(pause), Some(index)) = (again, same) {
             return Next::Try(index, pause);
         }
         match self.order.get(self.position + 1) {
-            Some(index) if self.attempts < self.limit || setback == Setback::NotTried => {
-                Next::Try(*index, Duration::ZERO)
-            }
+            Some(index) if setback == Setback::NotTried => Next::Try(*index, Duration::ZERO),
+            Some(index) if self.attempts < self.limit => Next::Try(*index, self.pause(Duration::ZERO)),
             _ => Next::GiveUp,
         }
     }
@@ -136,6 +158,8 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use aigw_config::Millis;
+
     use super::*;
 
     fn plan(order: &[usize], attempts: u32, per_backend: u32) -> Plan {
@@ -144,8 +168,10 @@ mod tests {
             attempts_per_backend: per_backend,
             statuses: vec![],
             on_error: OnError::Retry,
+            timeout: None,
+            backoff: None,
         };
-        Plan::new(order.to_vec(), &retry)
+        Plan::new(order.to_vec(), &retry, 0)
     }
 
     fn run(mut plan: Plan, setbacks: &[Setback]) -> Vec<usize> {
@@ -194,14 +220,64 @@ mod tests {
     }
 
     #[test]
+    fn configured_pauses_grow_and_are_bounded() {
+        let retry = |base, max| Retry {
+            attempts: 9,
+            attempts_per_backend: 1,
+            statuses: vec![],
+            on_error: OnError::Retry,
+            timeout: Some(Millis(1)),
+            backoff: Some(Backoff {
+                base: Millis(base),
+                max: Millis(max),
+            }),
+        };
+        let mut longest = [Duration::ZERO; 4];
+        for entropy in 0..2_000 {
+            let mut plan = Plan::new((0..9).collect(), &retry(100, 500), entropy);
+            for longest in &mut longest {
+                plan.started();
+                let Next::Try(_, pause) = plan.advance(Setback::Status(None)) else {
+                    panic!("there are nine candidates");
+                };
+                *longest = pause.max(*longest);
+            }
+        }
+        for (longest, bound) in longest.into_iter().zip([100, 300, 500, 500]) {
+            let bound = Duration::from_millis(bound);
+            assert!(
+                longest <= bound && longest > bound * 9 / 10,
+                "{longest:?} of {bound:?}"
+            );
+        }
+        // What a backend asks for goes before them, and nothing is waited for when nothing was sent.
+        let mut plan = Plan::new(
+            vec![0, 1],
+            &Retry {
+                attempts_per_backend: 2,
+                ..retry(60_000, 60_000)
+            },
+            7,
+        );
+        plan.started();
+        let second = Duration::from_secs(1);
+        assert_eq!(plan.peek(Setback::Status(Some(second))), Next::Try(0, second));
+        assert_eq!(plan.peek(Setback::NotTried), Next::Try(1, Duration::ZERO));
+        // An attempt that ended by its own timeout is made again.
+        assert!(matches!(plan.peek(Setback::Timeout), Next::Try(0, pause) if pause > Duration::ZERO));
+    }
+
+    #[test]
     fn without_retries_the_first_failure_is_the_last() {
         let retry = Retry {
             attempts: 3,
             attempts_per_backend: 1,
             statuses: vec![],
             on_error: OnError::Return,
+            timeout: None,
+            backoff: None,
         };
-        let mut plan = Plan::new(vec![0, 1], &retry);
+        let mut plan = Plan::new(vec![0, 1], &retry, 0);
         plan.started();
         assert_eq!(plan.advance(Setback::Connect), Next::GiveUp);
     }

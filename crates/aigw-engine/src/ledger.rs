@@ -205,6 +205,9 @@ pub(crate) fn brief(name: &Arc<str>) -> Arc<str> {
 
 /// The same of a text, `None` when it is short enough as it is.
 pub(crate) fn shortened(text: &str) -> Option<&str> {
+    if text.len() <= 256 {
+        return None;
+    }
     let (end, _) = text.char_indices().nth(256)?;
     text.get(..end)
 }
@@ -226,54 +229,43 @@ pub fn rfc3339(millis: u64) -> String {
         shifted_month - 9
     };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let mut out = String::with_capacity("YYYY-MM-DDTHH:MM:SS.mmmZ".len());
-    digits(&mut out, year, 4);
-    for (mark, number) in [
-        ('-', month),
-        ('-', day),
-        ('T', rest / 3_600),
-        (':', rest / 60 % 60),
-        (':', rest % 60),
+    // Formatting machinery takes several times as long, and every request has a date.
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    for (at, width, number) in [
+        (0, 4, year % 10_000),
+        (5, 2, month),
+        (8, 2, day),
+        (11, 2, rest / 3_600),
+        (14, 2, rest / 60 % 60),
+        (17, 2, rest % 60),
+        (20, 3, fraction),
     ] {
-        out.push(mark);
-        digits(&mut out, number, 2);
+        digits::<10>(&mut text, at, width, number);
     }
-    if fraction > 0 {
-        out.push('.');
-        digits(&mut out, fraction, 3);
+    let mut text = std::str::from_utf8(&text).unwrap_or_default().to_owned();
+    if fraction == 0 {
+        text.replace_range(19..23, "");
     }
-    out.push('Z');
-    out
-}
-
-/// The number in decimal, with zeros before it up to `width` digits. (Formatting machinery takes several times as long, and every
-/// request has a date.)
-fn digits(out: &mut String, number: u64, width: u32) {
-    let mut place = 10_u64.saturating_pow(width.saturating_sub(1));
-    while number / place >= 10 {
-        place = place.saturating_mul(10);
+    if year > 9_999 {
+        text.insert_str(0, &(year / 10_000).to_string());
     }
-    while place > 0 {
-        let digit = u32::try_from(number / place % 10).unwrap_or_default();
-        out.extend(char::from_digit(digit, 10));
-        place /= 10;
-    }
+    text
 }
 
 /// A made id: `req_`, the time in milliseconds and a random number, both hexadecimal.
 pub(crate) fn new_id(wall: u64, entropy: u64) -> String {
-    let mut id = String::with_capacity("req_".len() + 28);
-    id.push_str("req_");
-    hex(&mut id, wall, 12);
-    hex(&mut id, entropy, 16);
-    id
+    let mut id = *b"req_0000000000000000000000000000";
+    digits::<16>(&mut id, 4, 12, wall);
+    digits::<16>(&mut id, 16, 16, entropy);
+    std::str::from_utf8(&id).unwrap_or_default().to_owned()
 }
 
-/// The last `width` digits of a number, hexadecimal.
-fn hex(out: &mut String, number: u64, width: u32) {
-    for place in (0..width).rev() {
-        let digit = number >> (4 * place) & 0xf;
-        out.extend(char::from_digit(u32::try_from(digit).unwrap_or_default(), 16));
+/// Writes the last `width` digits of a number from `at` on.
+#[inline]
+fn digits<const BASE: u64>(out: &mut [u8], at: usize, width: usize, mut number: u64) {
+    for place in out.iter_mut().skip(at).take(width).rev() {
+        *place = b"0123456789abcdef"[(number % BASE) as usize];
+        number /= BASE;
     }
 }
 

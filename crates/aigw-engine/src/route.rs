@@ -143,7 +143,7 @@ pub(crate) fn order(rule: &Rule, entropy: u64, usable: impl Fn(usize) -> bool) -
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): spreads one random number over several draws.
-fn scramble(state: u64) -> u64 {
+pub(crate) fn scramble(state: u64) -> u64 {
     let mut z = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -3,14 +3,21 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::health::{CheckedBackend, EjectedBackend, HealthTable};
 
 /// Counters shared by all exchanges of a process, keyed by stable names.
 #[derive(Debug, Default)]
 pub struct Shared {
     requests: Arc<AtomicU64>,
     bytes: Arc<AtomicU64>,
-    backends: Mutex<HashMap<Arc<str>, Arc<AtomicU64>>>,
+    backends: Mutex<Counters>,
+    rules: Mutex<Counters>,
+    pub(crate) health: HealthTable,
 }
+
+type Counters = HashMap<Arc<str>, Arc<AtomicU64>>;
 
 /// A held amount of something limited; given back when dropped.
 #[derive(Debug)]
@@ -63,11 +70,32 @@ impl Shared {
 
     /// One of `limit` requests in flight to a backend.
     pub fn backend(&self, name: &Arc<str>, limit: u32) -> Option<Permit> {
-        let counter = {
-            let mut backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(backends.entry(Arc::clone(name)).or_default())
-        };
-        Permit::take(&counter, 1, u64::from(limit))
+        Permit::take(&counter(&self.backends, name), 1, u64::from(limit))
+    }
+
+    /// One of `limit` requests in flight that a rule has taken.
+    pub fn rule(&self, key: &Arc<str>, limit: u32) -> Option<Permit> {
+        Permit::take(&counter(&self.rules, key), 1, u64::from(limit))
+    }
+
+    /// The backends that rules have left out at some time.
+    pub fn ejected(&self, now: Instant) -> Vec<EjectedBackend> {
+        self.health.list(now)
+    }
+
+    /// Keeps what the checks of a rule (`aigw_config::Rule::key`) say of a backend, until they say something else.
+    pub fn judge(&self, rule: &Arc<str>, backend: &Arc<str>, is_well: bool) {
+        self.health.judge(rule, backend, Some(is_well));
+    }
+
+    /// Forgets what checks of a rule said of a backend: nobody checks it any more, or something else is checked.
+    pub fn forget(&self, rule: &Arc<str>, backend: &Arc<str>) {
+        self.health.judge(rule, backend, None);
+    }
+
+    /// What checks say, of the backends that they have said something of.
+    pub fn checked(&self) -> Vec<CheckedBackend> {
+        self.health.checked()
     }
 
     /// `amount` of at most `limit` bytes held in the process.
@@ -84,6 +112,11 @@ impl Shared {
     pub fn requests_held(&self) -> u64 {
         self.requests.load(Ordering::Acquire)
     }
+}
+
+fn counter(table: &Mutex<Counters>, key: &Arc<str>) -> Arc<AtomicU64> {
+    let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(table.entry(Arc::clone(key)).or_default())
 }
 
 #[cfg(test)]

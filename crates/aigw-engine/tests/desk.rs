@@ -137,6 +137,40 @@ fn concurrency_is_limited_overall_and_by_backend() {
     assert_eq!(fifth.attempts.len(), 1);
 }
 
+#[test]
+fn a_rule_takes_so_many_requests_at_a_time_whatever_the_snapshot() {
+    let mut document = two_backends();
+    for rule in document["routes"][0]["rules"].as_array_mut().unwrap() {
+        rule["maxConcurrent"] = json!(1);
+    }
+    let (first_snapshot, shared) = (snapshot(document.clone()), Arc::new(Shared::default()));
+    let mut first = Script::sharing(&first_snapshot, &shared);
+    first.post(CHAT, &chat("m", false));
+    document["backends"][0]["maxConcurrent"] = json!(9);
+    let reloaded = snapshot(document);
+    let mut second = Script::sharing(&reloaded, &shared);
+    second.post(CHAT, &chat("m", false));
+    assert_eq!((second.status(), second.error_code()), (503, "rule_busy"));
+    assert_eq!(second.client.headers.get("retry-after").unwrap(), "1");
+    assert!(second.attempts.is_empty());
+    let mut other = Script::sharing(&reloaded, &shared);
+    other.post(CHAT, &chat("only-a", false));
+    assert_eq!(other.attempts.len(), 1, "another rule has its own");
+    first.answer(200, &openai_answer("done"));
+    // Given back at the end of the exchange, before it is dropped, and once.
+    let mut third = Script::sharing(&reloaded, &shared);
+    third.post(CHAT, &chat("m", false));
+    assert_eq!(third.attempts.len(), 1);
+    drop(first);
+    let mut fourth = Script::sharing(&reloaded, &shared);
+    fourth.post(CHAT, &chat("m", false));
+    assert_eq!(fourth.error_code(), "rule_busy");
+    drop(third);
+    let mut fifth = Script::sharing(&reloaded, &shared);
+    fifth.post(CHAT, &chat("m", false));
+    assert_eq!(fifth.attempts.len(), 1);
+}
+
 fn with_keys() -> Value {
     let mut document = two_backends();
     document["clientKeys"] = json!([{"name": "alice", "key": "alice-key", "models": ["only-*"]}]);

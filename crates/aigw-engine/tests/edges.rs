@@ -370,3 +370,41 @@ fn answers_of_the_wrong_kind() {
         (502, "upstream_malformed")
     );
 }
+
+#[test]
+fn a_body_has_to_be_whole_in_time_however_steadily_it_comes() {
+    let with = |most: Value| {
+        let document =
+            one_backend(|d| d["limits"] = json!({"requestReceived": most, "timeouts": {"idle": "5s"}}));
+        snapshot(document)
+    };
+    let shared = with(json!("12s"));
+    let mut script = Script::new(&shared);
+    script.head(Method::POST, CHAT, &[("content-type", "application/json")], false);
+    for _ in 0..3 {
+        script
+            .pass(Duration::from_secs(4))
+            .play(Event::Body(Bytes::from_static(b" ")));
+    }
+    assert_eq!(script.sleep_to_deadline(), Duration::ZERO);
+    assert_eq!(script.status(), 408);
+    assert!(
+        script.text().contains("limits.requestReceived"),
+        "{}",
+        script.text()
+    );
+
+    // Silence is another reason, and a whole body has all the time it wants for its answer.
+    let mut script = Script::new(&shared);
+    script.head(Method::POST, CHAT, &[("content-type", "application/json")], false);
+    assert_eq!(script.sleep_to_deadline(), Duration::from_secs(5));
+    assert!(
+        script.text().contains("limits.timeouts.idle"),
+        "{}",
+        script.text()
+    );
+    let mut script = Script::new(&shared);
+    script.post(CHAT, &chat("m", false)).pass(Duration::from_secs(60));
+    script.answer(200, &openai_answer("late"));
+    assert_eq!(script.status(), 200);
+}

@@ -2,9 +2,10 @@
 
 mod script;
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use aigw_engine::{FailureKind, Outcome};
+use aigw_engine::{FailureKind, Outcome, Shared};
 use script::{Script, anthropic_answer, chat, openai_answer, snapshot, two_backends};
 use serde_json::json;
 
@@ -202,4 +203,82 @@ fn a_kept_connection_that_had_been_closed_leaves_no_trace() {
     let record = script.record();
     assert_eq!(record.attempts.len(), 1, "what was never tried is no attempt");
     assert_eq!(record.outcome, Outcome::Success);
+}
+
+#[test]
+fn a_backend_that_fails_in_a_row_is_left_out_for_a_while() {
+    let mut document = two_backends();
+    document["routes"][0]["rules"][0]["ejection"] = json!({"errors": 3, "time": "10s"});
+    document["routes"][0]["rules"][1]["ejection"] = json!({"errors": 1});
+    let (before, shared) = (snapshot(document.clone()), Arc::new(Shared::default()));
+    let first = |snapshot, model: &str| {
+        let mut script = Script::sharing(snapshot, &shared);
+        script.post(CHAT, &chat(model, false));
+        let backend = script.attempts[0].backend.name.to_string();
+        (script, backend)
+    };
+    type Play = fn(&mut Script);
+    // An answer in between, whatever a client did wrong in it, begins the count anew.
+    let plays: [Play; 7] = [
+        |script| {
+            script.upstream_head(500, &[]);
+        },
+        |script| {
+            script.fail(FailureKind::Reset);
+        },
+        |script| {
+            script.answer(400, "{}");
+        },
+        |script| {
+            script.sleep_to_deadline();
+        },
+        |script| {
+            script.upstream_head(503, &[]);
+        },
+        |script| {
+            script.upstream_head(429, &[]);
+        },
+        |script| {
+            script
+                .upstream_head(200, &[("content-type", "application/json")])
+                .fail(FailureKind::Reset);
+        },
+    ];
+    for play in plays {
+        let (mut script, backend) = first(&before, "m");
+        assert_eq!(backend, "a");
+        play(&mut script);
+    }
+    for _ in 0..2 {
+        let (mut script, backend) = first(&before, "m");
+        assert_eq!(backend, "a");
+        script.upstream_head(500, &[]);
+    }
+    // A new snapshot remembers; another rule does not care, and the last backend of one always serves.
+    document["backends"][0]["maxConcurrent"] = json!(9);
+    let after = snapshot(document);
+    let (mut script, backend) = first(&after, "m");
+    assert_eq!((backend.as_str(), script.attempts.len()), ("b", 1));
+    script.answer(500, "{}");
+    assert_eq!(
+        script.record().attempts.len(),
+        1,
+        "the one left out is no fallback either"
+    );
+    for _ in 0..2 {
+        let (mut script, backend) = first(&after, "only-a");
+        assert_eq!(backend, "a");
+        script.answer(500, "{}");
+    }
+    let list = shared.ejected(Instant::now());
+    assert_eq!(list.len(), 1);
+    assert_eq!(
+        (
+            list[0].rule.as_ref(),
+            list[0].backend.as_ref(),
+            list[0].is_out,
+            list[0].times
+        ),
+        ("r 0", "a", true, 1)
+    );
 }

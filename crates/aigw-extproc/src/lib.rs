@@ -2,11 +2,14 @@
 
 mod admin;
 mod bootstrap;
+mod calls;
 mod door;
 pub mod names;
+mod outbox;
 mod places;
 mod ports;
 mod processor;
+mod quiet;
 mod supervise;
 pub mod xds;
 

@@ -14,13 +14,13 @@ pub use aigw_proxy::EXCHANGE_HEADER;
 /// send.
 pub const LOCAL_REPLY_HEADER: &str = "x-aigw-envoy";
 
-/// Request header in which Envoy tells the native host the client's address: it overwrites what clients send, and only the
-/// native host's Unix sockets read it.
+/// Request header in which Envoy tells the client's address: it overwrites what clients send, and only the native host's Unix
+/// sockets and the processor of an Envoy that this process programs read it.
 pub use aigw_proxy::{PEER_HEADER, WATCHDOG};
 
-/// gRPC metadata of an external-processor stream: the name of the listener it serves. The client's address comes beside it, in
-/// [`PEER_HEADER`].
-pub const LISTENER_METADATA: &str = "x-aigw-listener";
+/// Request header in which Envoy tells the processor the name of the listener, in the same way. Of an Envoy that others program both come as
+/// metadata of the gRPC stream, which for Envoy is dear: it makes a formatter of each anew for every stream.
+pub const LISTENER_HEADER: &str = "x-aigw-listener";
 
 /// The cluster of the native host in this process that resumes exchanges.
 pub const LOCAL_CLUSTER: &str = "aigw-local";

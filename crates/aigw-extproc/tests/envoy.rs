@@ -12,7 +12,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use rig::{Rig, chat, chat_stream, closed, mock, post, read_request, reset, within};
 
@@ -431,8 +431,29 @@ async fn a_panic_is_one_calls_alone() {
 
 #[tokio::test]
 async fn without_the_native_host_a_parked_exchange_is_an_error_and_leaks_nothing() {
-    let rig = rig!(Rig::direct_only(&one("openai", mock().await)));
-    let answer = rig.ask(chat_stream("gpt-4o", "ping")).await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+    let mut rig = rig!(Rig::direct_only(&one("openai", mock().await)));
+    for _ in 0..20 {
+        let answer = rig.ask(chat_stream("gpt-4o", "ping")).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+        assert!(
+            answer.text().contains("no healthy upstream") || answer.text().contains("connect error"),
+            "{answer:?}"
+        );
+        assert_eq!(rig.parking.waiting(), 0);
+        assert_eq!(rig.record().await.attempts[0].failure, Some("cancelled"));
+        assert!(rig.has_no_record());
+    }
+}
+
+#[tokio::test]
+async fn a_parked_exchange_ends_with_its_client() {
+    let mut rig = rig!(Rig::direct_only(&one("openai", mock().await)));
+    let silent = UnixListener::bind(rig.native_socket()).unwrap();
+    let mut connection = rig.connect().await;
+    let asking = tokio::spawn(async move { connection.send_request(chat_stream("gpt-4o", "ping")).await });
+    let _stream = within(silent.accept()).await.unwrap();
     assert_eq!(rig.parking.waiting(), 1);
+    asking.abort();
+    assert_eq!(rig.record().await.outcome, Outcome::ClientGone);
+    assert_eq!(rig.parking.waiting(), 0);
 }

@@ -11,7 +11,7 @@ mod support;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use aigw_config::Endpoint;
+use aigw_config::{Credentials, Endpoint};
 use aigw_extproc::names;
 use aigw_extproc::xds::{DataPath, Materials, resources};
 use aigw_proxy::Proxies;
@@ -71,6 +71,68 @@ async fn a_certificate_is_replaced_under_open_connections() {
 }
 
 #[tokio::test]
+async fn names_have_certificates_of_their_own_and_leave_each_other_alone() {
+    let Some(mut bench) = Bench::new(DataPath::Local) else {
+        return;
+    };
+    let address = free();
+    let (a, b, wide) = (tls::make("a.test"), tls::make("b.test"), tls::make("x.c.test"));
+    let setup = |version| {
+        Setup::new(version)
+            .listener("main", address)
+            .named(Some("a.test"), "a")
+            .named(Some("b.test"), "b")
+            .named(Some("*.c.test"), "c")
+            .credential("a", &a)
+            .credential("b", &b)
+            .credential("c", &wide)
+    };
+    upstream::unix("native", &bench.places().listener("main"));
+    bench.start_envoy();
+    bench.publish(&setup("v1")).await.unwrap();
+    bench.listens(address).await;
+
+    let mut open = tls::connect(address, "a.test", &a, &[]).await.unwrap();
+    assert!(ask(&mut open).await.starts_with("HTTP/1.1 200"));
+    for (name, made) in [("b.test", &b), ("x.c.test", &wide)] {
+        let mut stream = tls::connect(address, name, made, &[]).await.unwrap();
+        assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200"), "{name}");
+    }
+    for (name, made) in [("b.test", &a), ("other.test", &a), ("127.0.0.1", &a)] {
+        assert!(tls::connect(address, name, made, &[]).await.is_err(), "{name}");
+    }
+
+    // One is renewed: nothing but its secret is new.
+    let renewed = tls::make("b.test");
+    bench
+        .publish(&setup("v1").credential("b", &renewed))
+        .await
+        .unwrap();
+    assert!(tls::connect(address, "b.test", &renewed, &[]).await.is_ok());
+    assert!(tls::connect(address, "b.test", &b, &[]).await.is_err());
+    assert_eq!(bench.xds.state().kinds["listeners"].accepted, 1);
+    // One goes and another comes: connections of the others stay.
+    let d = tls::make("d.test");
+    let mut next = setup("v2").named(Some("d.test"), "d").credential("d", &d);
+    let names = &mut next.listeners[0].tls.as_mut().unwrap().names;
+    names.retain(|one| one.hostname.as_deref() != Some("b.test"));
+    bench.publish(&next).await.unwrap();
+    assert!(tls::connect(address, "d.test", &d, &[]).await.is_ok());
+    assert!(tls::connect(address, "b.test", &b, &[]).await.is_err());
+    assert!(ask(&mut open).await.starts_with("HTTP/1.1 200"));
+
+    // Envoy's administration does not show keys.
+    let dump = bench.ask_admin("/config_dump").await;
+    let encoded = |text: &str| match text {
+        "CERTIFICATE" => "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t",
+        _ => "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t",
+    };
+    assert!(dump.contains("aigw-certificate/a.crt|a.key") && dump.contains(encoded("CERTIFICATE")));
+    assert!(a.key.starts_with("-----BEGIN PRIVATE KEY-----"));
+    assert!(!dump.contains("PRIVATE KEY") && !dump.contains(encoded("PRIVATE KEY")));
+}
+
+#[tokio::test]
 async fn a_key_of_another_certificate_is_refused_before_envoy_sees_it() {
     let Some(bench) = Bench::new(DataPath::Local) else {
         return;
@@ -79,7 +141,12 @@ async fn a_key_of_another_certificate_is_refused_before_envoy_sees_it() {
     let paths = tls::make("gateway.test").write(folder.path());
     std::fs::write(&paths.1, tls::make("gateway.test").key).unwrap();
     let snapshot = snapshot(&Setup::new("v1").listener("main", free()).tls(&paths));
-    let error = resources(&snapshot, &Materials::read(&snapshot), &bench.options).unwrap_err();
+    let error = resources(
+        &snapshot,
+        &Materials::read(&snapshot, &Credentials::default()),
+        &bench.options,
+    )
+    .unwrap_err();
     assert_eq!(error.listener, "main");
     assert!(error.detail.contains("do not work together"), "{error}");
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aigw_api::condition::reason;
 use aigw_api::{AIServiceBackend, ENVOY_GATEWAY_GROUP, GATEWAY_GROUP, GROUP};
 use aigw_config::{
-    Auth, BackendSpec, Capabilities, CredentialSpec, Credentials, HeaderMutation, Millis, Severity,
-    TimeoutsSpec, forbidden_header,
+    Auth, BackendSpec, Capabilities, CredentialSpec, Credentials, EndpointsSpec, HeaderMutation, Millis,
+    Severity, TimeoutsSpec, forbidden_header,
 };
 
 use crate::endpoint::{self, Place};
@@ -80,6 +80,8 @@ pub(crate) struct Made {
     pub(crate) policy: Option<Key>,
     /// The Service behind it.
     pub(crate) service: Option<(Key, u16)>,
+    /// What the host of its URL stands for.
+    pub(crate) endpoints: Option<EndpointsSpec>,
 }
 
 impl Planner<'_> {
@@ -130,7 +132,9 @@ impl Planner<'_> {
         });
         let signed = self.signed(placed)?;
         let (auth, policy) = signed.map_or((None, None), |signed| (Some(signed.auth), signed.policy));
-        let (url, tls) = place.map_or((None, None), |place| (Some(place.url), place.tls));
+        let (url, tls, endpoints) = place.map_or((None, None, None), |place| {
+            (Some(place.url), place.tls, place.endpoints)
+        });
         let spec = BackendSpec {
             name: placed.key.to_string(),
             provider: spec.provider.clone(),
@@ -148,6 +152,7 @@ impl Planner<'_> {
             spec,
             policy,
             service,
+            endpoints,
         })
     }
 
@@ -251,4 +256,13 @@ fn request_timeout(placed: &Placed<'_, AIServiceBackend>) -> Result<Option<Timeo
         request: Some(request),
         ..TimeoutsSpec::default()
     }))
+}
+
+/// What the hosts of those backends' URLs stand for; backends may share a Backend.
+pub(crate) fn endpoints<'a>(all: impl Iterator<Item = &'a Made>) -> Vec<EndpointsSpec> {
+    let by_name: BTreeMap<&str, &EndpointsSpec> = all
+        .filter_map(|made| made.endpoints.as_ref())
+        .map(|one| (one.name.as_str(), one))
+        .collect();
+    by_name.into_values().cloned().collect()
 }

@@ -1,13 +1,14 @@
 //! Where an AIServiceBackend is: Envoy Gateway's Backend with its TLS policy, or a Service.
 
 use aigw_api::condition::reason;
-use aigw_api::{Backend, BackendEndpoint, LocalObjectReference, ServiceReference};
-use aigw_config::UpstreamTls;
+use aigw_api::{Backend, LocalObjectReference, ServiceReference};
+use aigw_config::{Address, EndpointsSpec, UpstreamTls};
 
 use crate::backend::Planner;
 use crate::credential;
 use crate::finding::{Cause, Findings};
 use crate::index::{Index, Key, Placed, label};
+use crate::places;
 use crate::target::is_backend;
 
 /// A place.
@@ -15,6 +16,8 @@ use crate::target::is_backend;
 pub(crate) struct Place {
     pub(crate) url: String,
     pub(crate) tls: Option<UpstreamTls>,
+    /// What the host of the URL stands for, when that is no single address or name.
+    pub(crate) endpoints: Option<EndpointsSpec>,
 }
 
 /// Why there is no place: the reason of a condition, and a message.
@@ -30,30 +33,46 @@ impl Planner<'_> {
         })?;
         let spec = &placed.object.spec;
         let object = label("Backend", key);
-        let endpoint = spec
-            .endpoints
-            .first()
-            .ok_or_else(|| (reason::INVALID, format!("{object} has no endpoints")))?;
-        if spec.endpoints.len() > 1 {
-            let message = "has more than one endpoint; the first one is used";
-            self.findings
-                .warn(placed.subject(), Cause::NO_EFFECT, "spec.endpoints", message);
-        }
-        let (host, port) =
-            host_and_port(endpoint).map_err(|(reason, text)| (reason, format!("{object} {text}")))?;
-        let tls = self
-            .tls(placed)
-            .map_err(|(reason, text)| (reason, format!("{object}: {text}")))?;
-        if tls.is_none() && port == 443 {
-            let message = "port 443 without TLS: a BackendTLSPolicy for it, or `spec.tls`, turns TLS on";
-            let field = "spec.endpoints[0]";
+        let places = places::of(spec).map_err(|(reason, text)| (reason, format!("{object} {text}")))?;
+        for (field, message) in places::without_effect(spec) {
             self.findings
                 .warn(placed.subject(), Cause::NO_EFFECT, field, message);
         }
-        let scheme = if tls.is_some() { "https" } else { "http" };
+        let tls = self
+            .tls(placed)
+            .map_err(|(reason, text)| (reason, format!("{object}: {text}")))?;
+        if tls.is_none()
+            && let Some(at) = places::https(spec)
+        {
+            let message = "port 443 without TLS: a BackendTLSPolicy for it, or `spec.tls`, turns TLS on";
+            let field = format!("spec.endpoints[{at}]");
+            self.findings
+                .warn(placed.subject(), Cause::NO_EFFECT, field, message);
+        }
+        let (scheme, port) = if tls.is_some() {
+            ("https", 443)
+        } else {
+            ("http", 80)
+        };
+        let tls = tls.filter(|tls| *tls != UpstreamTls::default());
+        if let [one @ (Address::Ip(_) | Address::Name(..))] = &*places {
+            return Ok(Place {
+                url: format!("{scheme}://{one}"),
+                tls,
+                endpoints: None,
+            });
+        }
+        // Nobody else's host, and none that leads anywhere (RFC 6761 section 6.4): it stands for the places alone.
+        let name = format!("{}.{}.backend.invalid:{port}", key.name, key.namespace);
         Ok(Place {
-            url: format!("{scheme}://{host}:{port}"),
-            tls: tls.filter(|tls| *tls != UpstreamTls::default()),
+            url: format!("{scheme}://{name}"),
+            tls,
+            endpoints: Some(EndpointsSpec {
+                name,
+                addresses: places.iter().map(ToString::to_string).collect(),
+                own_names: true,
+                origin: placed.origin.clone(),
+            }),
         })
     }
 
@@ -155,30 +174,13 @@ impl Planner<'_> {
     }
 }
 
-fn host_and_port(endpoint: &BackendEndpoint) -> Result<(String, u16), NoPlace> {
-    match endpoint {
-        BackendEndpoint { fqdn: Some(fqdn), .. } => Ok((fqdn.hostname.clone(), fqdn.port)),
-        BackendEndpoint { ip: Some(ip), .. } if ip.address.contains(':') => {
-            Ok((format!("[{}]", ip.address.trim_matches(['[', ']'])), ip.port))
-        }
-        BackendEndpoint { ip: Some(ip), .. } => Ok((ip.address.clone(), ip.port)),
-        BackendEndpoint { unix: Some(_), .. } => {
-            let message = "has a Unix socket as endpoint, which is not supported yet";
-            Err((reason::NOT_SUPPORTED_YET, message.to_owned()))
-        }
-        _ => {
-            let message = "has an endpoint without `fqdn` and `ip`";
-            Err((reason::INVALID, message.to_owned()))
-        }
-    }
-}
-
 /// The place of a Service, by the name that the cluster's DNS has for it.
 pub(crate) fn of_service(reference: &ServiceReference, beside: &Key) -> Place {
     let key = beside.beside(reference.namespace.as_deref(), &reference.name);
     Place {
         url: format!("http://{}.{}.svc:{}", key.name, key.namespace, reference.port),
         tls: None,
+        endpoints: None,
     }
 }
 

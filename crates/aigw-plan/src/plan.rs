@@ -8,7 +8,7 @@ use crate::backend::{Planner, Wanted};
 use crate::finding::Findings;
 use crate::index::Index;
 use crate::object::Object;
-use crate::{cost, endpoint, gateway, policy};
+use crate::{backend, cost, endpoint, gateway, policy};
 
 /// What objects come to.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ pub fn plan(objects: &[Object], capabilities: &dyn Capabilities) -> Planned {
         document: Document {
             listeners,
             routes,
+            endpoints: backend::endpoints(backends.values()),
             backends: backends.into_values().map(|made| made.spec).collect(),
             credentials: specs,
             limits,

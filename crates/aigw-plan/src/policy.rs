@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aigw_api::{AIGatewayRoute, BackendTrafficPolicy, ClientTrafficPolicy, RetryPolicy};
-use aigw_config::{LimitsSpec, Millis, RetrySpec, RuleSpec, Size, TimeoutsSpec};
+use aigw_api::ClientTrafficPolicy;
+use aigw_config::{LimitsSpec, Size};
 
 use crate::finding::{Cause, Findings};
 use crate::index::{Index, Key, Placed};
 use crate::target::{Aim, both, is_for_listener};
+use crate::times;
 
 /// What may not be served, each with the policy that restricts access to it.
 #[derive(Debug, Default)]
@@ -122,115 +123,6 @@ pub(crate) fn closed(index: &Index<'_>, serve_despite: bool, findings: &mut Find
     if serve_despite { Closed::default() } else { out }
 }
 
-/// Retries and timeouts of the BackendTrafficPolicies that apply to a route on these Gateways; one of the route goes before
-/// one of a Gateway.
-pub(crate) fn traffic(
-    index: &Index<'_>,
-    route: &Placed<'_, AIGatewayRoute>,
-    gateways: &[Key],
-    rules: &mut [RuleSpec],
-    findings: &mut Findings,
-) {
-    let of_aim = |aim: &Aim| index.targets.traffic.get(aim).cloned().unwrap_or_default();
-    let own = of_aim(&Aim::Route(route.key.clone()));
-    let of_gateways = gateways.iter().flat_map(|key| of_aim(&Aim::Gateway(key.clone())));
-    let mut of_gateways: Vec<Key> = of_gateways.collect();
-    of_gateways.sort();
-    of_gateways.dedup();
-    let hit = own.iter().chain(&of_gateways);
-    for policy in hit.filter_map(|key| index.traffic.get(key)) {
-        let timeouts = timeouts(policy, findings);
-        let sections = sections(policy, route);
-        for rule in rules.iter_mut() {
-            if sections
-                .as_ref()
-                .is_some_and(|names| !names.contains(&rule.name.as_deref()))
-            {
-                continue;
-            }
-            if rule.retry.is_none() {
-                rule.retry = policy
-                    .object
-                    .spec
-                    .retry
-                    .as_ref()
-                    .map(|retry| retries(retry, rule));
-            }
-            let own = rule.timeouts.get_or_insert_default();
-            own.connect = own.connect.or(timeouts.connect);
-            own.request = own.request.or(timeouts.request);
-        }
-    }
-    for rule in rules {
-        rule.timeouts = rule
-            .timeouts
-            .take()
-            .filter(|timeouts| *timeouts != TimeoutsSpec::default());
-    }
-}
-
-/// The rules of the route that the policy is for; `None`: all.
-fn sections<'a>(
-    policy: &'a Placed<'_, BackendTrafficPolicy>,
-    route: &Placed<'_, AIGatewayRoute>,
-) -> Option<Vec<Option<&'a str>>> {
-    let spec = &policy.object.spec;
-    let aim = Aim::Route(route.key.clone());
-    let own = both(&spec.target_ref, &spec.target_refs)
-        .filter(|one| Aim::of(one, &policy.key.namespace).as_ref() == Some(&aim));
-    let names: Vec<Option<&str>> = own.map(|one| one.section_name.as_deref()).collect();
-    (!names.is_empty() && !names.contains(&None)).then_some(names)
-}
-
-fn timeouts(policy: &Placed<'_, BackendTrafficPolicy>, findings: &mut Findings) -> TimeoutsSpec {
-    let mut read = |field: &str, text: Option<&str>| {
-        let result: Result<Millis, String> = text?.parse();
-        result
-            .map_err(|message| findings.error(policy.subject(), Cause::INVALID, field, message))
-            .ok()
-    };
-    let timeout = policy.object.spec.timeout.as_ref();
-    let tcp = timeout.and_then(|timeout| timeout.tcp.as_ref());
-    let http = timeout.and_then(|timeout| timeout.http.as_ref());
-    TimeoutsSpec {
-        connect: read(
-            "spec.timeout.tcp.connectTimeout",
-            tcp.and_then(|tcp| tcp.connect_timeout.as_deref()),
-        ),
-        request: read(
-            "spec.timeout.http.requestTimeout",
-            http.and_then(|http| http.request_timeout.as_deref()),
-        ),
-        ..TimeoutsSpec::default()
-    }
-}
-
-/// Attempts are the first one and its retries. Without a number a priority they are spread over the rule's backends.
-fn retries(policy: &RetryPolicy, rule: &RuleSpec) -> RetrySpec {
-    let attempts = policy.num_retries.unwrap_or(2).saturating_add(1);
-    let backends = u32::try_from(rule.backends.len()).unwrap_or(1).max(1);
-    let statuses = policy
-        .retry_on
-        .as_ref()
-        .map(|on| on.http_status_codes.as_slice())
-        .unwrap_or_default();
-    RetrySpec {
-        attempts: Some(attempts),
-        attempts_per_backend: Some(
-            policy
-                .num_attempts_per_priority
-                .unwrap_or(attempts.div_ceil(backends))
-                .max(1),
-        ),
-        statuses: statuses
-            .iter()
-            .copied()
-            .filter(|status| (400..=599).contains(status))
-            .collect(),
-        ..RetrySpec::default()
-    }
-}
-
 /// Whether the policy is for the whole of a Gateway.
 pub(crate) fn is_for_gateway(policy: &Placed<'_, ClientTrafficPolicy>, gateway: &Key) -> bool {
     let spec = &policy.object.spec;
@@ -240,13 +132,14 @@ pub(crate) fn is_for_gateway(policy: &Placed<'_, ClientTrafficPolicy>, gateway: 
         .any(|aim| matches!(aim, Aim::Gateway(key) if key == *gateway))
 }
 
-/// The largest request body that one of the ClientTrafficPolicies asks for.
+/// The largest request body and the longest times that one of the ClientTrafficPolicies asks for.
 pub(crate) fn limits<'a>(
     policies: impl Iterator<Item = &'a Placed<'a, ClientTrafficPolicy>>,
     findings: &mut Findings,
 ) -> LimitsSpec {
     let mut limits = LimitsSpec::default();
     for policy in policies {
+        client_times(policy, &mut limits, findings);
         let connection = policy.object.spec.connection.as_ref();
         let Some(text) = connection.and_then(|connection| connection.buffer_limit.as_deref()) else {
             continue;
@@ -264,4 +157,31 @@ pub(crate) fn limits<'a>(
         }
     }
     limits
+}
+
+/// How long clients may take.
+fn client_times(policy: &Placed<'_, ClientTrafficPolicy>, limits: &mut LimitsSpec, findings: &mut Findings) {
+    let timeout = policy.object.spec.timeout.as_ref();
+    let Some(http) = timeout.and_then(|timeout| timeout.http.as_ref()) else {
+        return;
+    };
+    let received = "spec.timeout.http.requestReceivedTimeout";
+    // Without it nothing is limited.
+    let received = times::read_some(policy, received, http.request_received_timeout.as_ref(), findings);
+    let mut limit = |field: &str, text: Option<&String>| times::read_limit(policy, field, text, findings);
+    let idle = limit("spec.timeout.http.idleTimeout", http.idle_timeout.as_ref());
+    let silence = limit(
+        "spec.timeout.http.streamIdleTimeout",
+        http.stream_idle_timeout.as_ref(),
+    );
+    for (slot, time) in [
+        (&mut limits.request_received, received),
+        (&mut limits.client_idle, idle),
+        (&mut limits.timeouts.idle, silence),
+    ] {
+        if time.is_some() {
+            *slot = (*slot).max(time);
+            limits.origin = policy.origin.clone();
+        }
+    }
 }

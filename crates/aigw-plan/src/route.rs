@@ -10,9 +10,10 @@ use crate::cost;
 use crate::finding::Cause;
 use crate::gateway::Doors;
 use crate::index::{Key, Placed};
-use crate::policy::{self, Closed};
+use crate::policy::Closed;
 use crate::rule::Frame;
 use crate::time::unix_seconds;
+use crate::traffic;
 use crate::validate;
 
 /// What a route is, wherever it is attached.
@@ -53,7 +54,7 @@ impl Planner<'_> {
                 continue;
             };
             let gateways = gateways(placed);
-            policy::traffic(self.index, placed, &gateways, &mut core.rules, self.findings);
+            traffic::apply(self.index, placed, &gateways, &mut core.rules, self.findings);
             cost::inherit(&gateways, costs, &mut core.costs);
             let route = RouteSpec {
                 name: placed.key.to_string(),

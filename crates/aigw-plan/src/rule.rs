@@ -57,6 +57,9 @@ impl Planner<'_> {
             backends,
             retry: None,
             timeouts: timeouts(rule, &field)?,
+            max_concurrent: None,
+            ejection: None,
+            health_check: None,
             models_owned_by: Some(
                 rule.models_owned_by
                     .clone()

@@ -4,8 +4,7 @@
 mod common;
 
 use aigw_plan::cluster::{Claim, ClusterPlan, Options, Port, plan_cluster};
-use aigw_translate::host::Registry;
-use common::{cluster, condition, gateway, object, objects, of, options, plan, served, status, world};
+use common::{MEANS, cluster, condition, gateway, object, objects, of, options, plan, served, status, world};
 use serde_json::{Value, json};
 
 fn listener<'a>(plan: &'a ClusterPlan, name: &str) -> &'a Value {
@@ -121,23 +120,6 @@ fn a_bad_listener_harms_no_other() {
             "{name}"
         );
     }
-}
-
-#[test]
-fn https_is_looked_at_and_not_served_in_the_clear() {
-    let mut all = with_listener(&json!({"name": "new", "port": 443, "protocol": "HTTPS",
-        "tls": {"certificateRefs": [{"name": "web"}]}}));
-    all.push(
-        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web", "namespace": "ai"},
-        "stringData": {"tls.crt": "-----BEGIN CERTIFICATE-----", "tls.key": "-----BEGIN PRIVATE KEY-----"}}),
-    );
-    let plan = served(&all);
-    let one = listener(&plan, "new");
-    assert_eq!(condition(one, "Accepted").0, "True/Accepted");
-    assert_eq!(condition(one, "ResolvedRefs").0, "True/ResolvedRefs");
-    assert_eq!(condition(one, "Programmed").0, "False/NotSupportedYet");
-    let ports: Vec<u16> = gateway(&plan, "gw").ports.iter().map(|one| one.port).collect();
-    assert_eq!(ports, [80, 8080]);
 }
 
 #[test]
@@ -379,7 +361,7 @@ fn classes_of_envoy_gateway_are_claimed_as_the_options_say() {
             envoy_gateway_runs,
             ..options()
         };
-        let plan = plan_cluster(&world(&objects), &options, &Registry);
+        let plan = plan_cluster(&world(&objects), &options, MEANS);
         assert_eq!(
             plan.gateways.len(),
             usize::from(ours),
@@ -406,7 +388,7 @@ fn a_class_says_what_it_can() {
             bundle_version: version.map(str::to_owned),
             ..options()
         };
-        let plan = plan_cluster(&world(&objects), &options, &Registry);
+        let plan = plan_cluster(&world(&objects), &options, MEANS);
         status(&plan, "GatewayClass", "aigw").value.clone()
     };
     let good = told(Some("v1.4.0"), |_| {});

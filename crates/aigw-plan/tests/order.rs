@@ -6,8 +6,7 @@ mod common;
 use std::fmt::Write as _;
 
 use aigw_plan::cluster::{ClusterPlan, plan_cluster};
-use aigw_translate::host::Registry;
-use common::{cluster, objects, options, report, world};
+use common::{MEANS, cluster, objects, options, report, world};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -78,7 +77,7 @@ proptest! {
     fn the_order_of_objects_and_reports_does_not_matter(shuffled in Just(crowded()).prop_shuffle()) {
         let plan_of = |objects: &[Value], pods: [&str; 2]| {
             let mut world = world(objects);
-            let first = plan_cluster(&world, &options(), &Registry);
+            let first = plan_cluster(&world, &options(), MEANS);
             for pod in pods {
                 for plan in first.gateways.values() {
                     let mut one = report(plan, pod);
@@ -87,7 +86,7 @@ proptest! {
                     world.reports.push(one);
                 }
             }
-            bytes(&plan_cluster(&world, &options(), &Registry))
+            bytes(&plan_cluster(&world, &options(), MEANS))
         };
         prop_assert_eq!(plan_of(&crowded(), ["a", "b"]), plan_of(&shuffled, ["b", "a"]));
     }

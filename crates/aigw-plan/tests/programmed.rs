@@ -5,7 +5,7 @@ mod common;
 
 use aigw_plan::cluster::{ClusterPlan, Report, plan_cluster};
 use aigw_translate::host::Registry;
-use common::{cluster, gateway, key, object, of, options, plan, remove, report, status, world};
+use common::{MEANS, cluster, gateway, key, object, of, options, plan, remove, report, status, world};
 use serde_json::{Value, json};
 
 const ROUTE: &str = "AIGatewayRoute";
@@ -15,7 +15,7 @@ const POLICY: &str = "BackendSecurityPolicy";
 fn reported(objects: &[Value], reports: Vec<Report>) -> ClusterPlan {
     let mut world = world(objects);
     world.reports = reports;
-    plan_cluster(&world, &options(), &Registry)
+    plan_cluster(&world, &options(), MEANS)
 }
 
 fn pod(objects: &[Value], name: &str) -> Report {
@@ -205,7 +205,7 @@ fn a_key_that_cannot_be_read_any_more_stays_in_service() {
         object(&mut objects, "Secret", "vendor-key")["data"] = entry;
         let mut world = world(&objects);
         world.in_service = in_service.clone();
-        let plan = plan_cluster(&world, &options(), &Registry);
+        let plan = plan_cluster(&world, &options(), MEANS);
         let key = gateway(&plan, "gw")
             .credentials
             .find("secret/ai/vendor-key/apiKey");
@@ -218,7 +218,7 @@ fn a_key_that_cannot_be_read_any_more_stays_in_service() {
     remove(&mut objects, "Secret", "vendor-key");
     let mut world = world(&objects);
     world.in_service = in_service;
-    let plan = plan_cluster(&world, &options(), &Registry);
+    let plan = plan_cluster(&world, &options(), MEANS);
     assert!(
         gateway(&plan, "gw")
             .document

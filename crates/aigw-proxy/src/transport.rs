@@ -19,6 +19,8 @@ pub(crate) enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
     /// Over a Unix socket.
     Unix(UnixStream),
+    /// Within TLS over a Unix socket.
+    UnixTls(Box<TlsStream<UnixStream>>),
 }
 
 /// Sends small writes at once, and lets the kernel find out when the peer's machine has silently gone: streams have no
@@ -38,6 +40,7 @@ impl AsyncRead for Transport {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::UnixTls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -48,6 +51,7 @@ impl AsyncWrite for Transport {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::UnixTls(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -60,6 +64,7 @@ impl AsyncWrite for Transport {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::UnixTls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -68,6 +73,7 @@ impl AsyncWrite for Transport {
             Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
             Self::Unix(stream) => stream.is_write_vectored(),
+            Self::UnixTls(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -76,6 +82,7 @@ impl AsyncWrite for Transport {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
             Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            Self::UnixTls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -84,6 +91,7 @@ impl AsyncWrite for Transport {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::UnixTls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -7,6 +7,7 @@ mod support_gateway;
 
 use std::time::Duration;
 
+use aigw_config::{CertificatePair, PemSource, Tls};
 use aigw_engine::Outcome;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -443,7 +444,10 @@ async fn tls_serves_both_versions() {
     let (listener, address) = listen().await;
     tokio::spawn(answer_all(listener, ANSWER));
     let setup = Setup {
-        tls: Some((path("tls.crt"), path("tls.key"))),
+        tls: Some(Tls::of(CertificatePair {
+            certificate: PemSource::File(path("tls.crt")),
+            key: PemSource::File(path("tls.key")),
+        })),
         ..Setup::default()
     };
     let running = start_with(&[plain(address)], setup).await;

@@ -64,7 +64,7 @@ async fn listeners_are_sockets_that_come_and_go_with_the_snapshot() {
         &endpoints,
         &[("gateway", "127.0.0.1:1"), ("second", "127.0.0.1:1")],
     );
-    let next = std::sync::Arc::clone(&running.gateway.load().snapshot);
+    let next = aigw_runtime::Live::clone(&running.gateway.load());
     running.server.open(&next).await.unwrap();
     assert!(ask(folder.path(), "gateway").await.ends_with(ANSWER));
     assert_eq!(running.record().await.listener.as_ref(), "gateway");

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use support::{attempt, chunk, closed, listen, plain, read_message, text, write};
+use support::{attempt, certificate, chunk, closed, listen, plain, read_message, text, write};
 use tokio::net::TcpListener;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -141,21 +141,6 @@ async fn dropping_an_answer_closes_its_connection() {
     assert_eq!(chunk(&mut answer.body).await.unwrap().unwrap(), "ok");
     drop(answer);
     server.await.unwrap();
-}
-
-/// A certificate for `upstream.test` and the server's configuration with it.
-fn certificate(protocols: &[&str]) -> (String, Arc<rustls::ServerConfig>) {
-    let made = rcgen::generate_simple_self_signed(vec!["upstream.test".to_owned()]).unwrap();
-    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let mut config =
-        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
-    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-    (made.cert.pem(), Arc::new(config))
 }
 
 /// Says the protocol's version, the authority and the path; counts connections.

@@ -8,7 +8,7 @@ thread_local! {
 }
 
 /// The next number of this thread (SplitMix64, <https://doi.org/10.1145/2714064.2660195>).
-pub(crate) fn next() -> u64 {
+pub fn next() -> u64 {
     STATE.with(|state| {
         let seed = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         state.set(seed);

@@ -13,6 +13,7 @@ mod watch;
 pub use admin::{admin, status};
 pub use alarm::Alarm;
 pub use drive::{Drive, FAILED};
+pub use entropy::next as random;
 pub use live::{Gateway, Live, Sink};
 pub use source::{Arrived, Cluster, SnapshotName};
 pub use source::{Environment, Loaded, PresetEnv, Ready, load, load_environment};

@@ -25,6 +25,7 @@ pub type Sink = Box<dyn Fn(Box<UsageRecord>) + Send + Sync>;
 /// One gateway: every host, source and listener of the process shares it.
 pub struct Gateway {
     live: ArcSwap<Live>,
+    changes: watch::Sender<()>,
     /// Permits that outlive snapshots.
     pub shared: Arc<Shared>,
     /// What exchanges wait with.
@@ -38,6 +39,7 @@ impl Gateway {
     pub fn new(live: Live, sink: Sink) -> Self {
         Self {
             live: ArcSwap::from_pointee(live),
+            changes: watch::Sender::new(()),
             shared: Arc::default(),
             alarms: Alarms::default(),
             sink,
@@ -53,6 +55,12 @@ impl Gateway {
     /// Serves `live` from now on. Exchanges that have begun keep the snapshot they began with.
     pub fn swap(&self, live: Live) {
         self.live.store(Arc::new(live));
+        self.changes.send_replace(());
+    }
+
+    /// Changes with every [`Gateway::swap`] from now on.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// Hands a finished exchange's record on.

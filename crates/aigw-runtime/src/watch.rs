@@ -3,13 +3,17 @@
 //! The operating system's notices wake it at once; since they get lost on some file systems and with some editors, it also
 //! looks by itself every few seconds. What counts is the files' state: names, sizes, times and inodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
+
+use crate::source::is_configuration;
 
 /// Between two looks without a notice.
 const PERIOD: Duration = Duration::from_secs(3);
@@ -24,22 +28,59 @@ pub struct Watcher {
     roots: Vec<PathBuf>,
     files: Vec<PathBuf>,
     seen: State,
+    names: Arc<Names>,
     notices: Arc<Notify>,
     system: Option<RecommendedWatcher>,
+}
+
+/// What the watched files are called.
+#[derive(Debug, Default)]
+struct Names(Mutex<(HashSet<OsString>, bool)>);
+
+impl Names {
+    /// `all`: whether every configuration file in a directory is watched, too.
+    fn set(&self, names: HashSet<OsString>, all: bool) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (names, all);
+    }
+
+    /// Whether a notice may be about these files. Directories are busy: a log is written beside them, and a look is a notice, too.
+    fn concern(&self, event: &Event) -> bool {
+        match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Modify(ModifyKind::Data(_)) => {
+                let (names, all) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let concerns = |path: &PathBuf| {
+                    path.file_name().is_some_and(|name| names.contains(name))
+                        || (*all && is_configuration(path))
+                };
+                event.paths.iter().any(concerns)
+            }
+            EventKind::Access(_) => false,
+            // A file may be reached through what is made, moved or removed under another name.
+            _ => true,
+        }
+    }
 }
 
 impl Watcher {
     /// Watches `roots` (files, and directories with what is in them) and `files` that they refer to.
     pub fn new(roots: Vec<PathBuf>, files: Vec<PathBuf>) -> Self {
         let notices = Arc::new(Notify::new());
-        let notify = Arc::clone(&notices);
-        let system = notify::recommended_watcher(move |_| notify.notify_one()).ok();
+        let names = Arc::new(Names::default());
+        let (notify, ours) = (Arc::clone(&notices), Arc::clone(&names));
+        let system = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if event.is_ok_and(|event| !ours.concern(&event)) {
+                return;
+            }
+            notify.notify_one();
+        });
         let mut watcher = Self {
             roots,
             files,
             seen: State::new(),
+            names,
             notices,
-            system,
+            system: system.ok(),
         };
         watcher.subscribe();
         watcher.seen = watcher.look();
@@ -88,6 +129,10 @@ impl Watcher {
 
     /// Directories are watched, not files: editors and mounted Secrets replace files by renaming.
     fn subscribe(&mut self) {
+        let paths = self.roots.iter().chain(&self.files);
+        let names = paths.filter_map(|path| path.file_name().map(OsString::from));
+        self.names
+            .set(names.collect(), self.roots.iter().any(|root| root.is_dir()));
         let Some(system) = &mut self.system else { return };
         for path in self.roots.iter().chain(&self.files) {
             let directory = if path.is_dir() {
@@ -107,8 +152,14 @@ impl Watcher {
         let mut state = State::new();
         for path in self.roots.iter().chain(&self.files) {
             state.insert(path.clone(), stamp(path));
-            for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-                state.insert(entry.path(), stamp(&entry.path()));
+        }
+        for directory in self.roots.iter().filter(|root| root.is_dir()) {
+            for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if is_configuration(&path) {
+                    let stamp = stamp(&path);
+                    state.insert(path, stamp);
+                }
             }
         }
         state
@@ -126,6 +177,8 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[tokio::test]
@@ -141,6 +194,26 @@ mod tests {
         std::fs::write(folder.path().join("c.tmp"), "three").unwrap();
         std::fs::rename(folder.path().join("c.tmp"), &file).unwrap();
         watcher.changed().await;
+    }
+
+    #[tokio::test]
+    async fn looks_and_neighbours_wake_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.yaml");
+        std::fs::write(&file, "one").unwrap();
+        let mut log = std::fs::File::create(folder.path().join("aigw.log")).unwrap();
+        for root in [folder.path(), &file] {
+            let mut watcher = Watcher::new(vec![root.to_owned()], Vec::new());
+            for _ in 0..20 {
+                watcher.look();
+                log.write_all(b"a line\n").unwrap();
+            }
+            let woken = tokio::time::timeout(Duration::from_millis(300), watcher.notices.notified()).await;
+            assert!(woken.is_err(), "{}", root.display());
+            assert_eq!(watcher.look(), watcher.seen);
+            std::fs::write(&file, root.as_os_str().as_encoded_bytes()).unwrap();
+            watcher.changed().await;
+        }
     }
 
     #[tokio::test]

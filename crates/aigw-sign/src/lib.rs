@@ -36,7 +36,7 @@ fn place(
         .find(id)
         .filter(|secret| !secret.is_empty())
         .ok_or_else(|| SignError::Missing(id.to_owned()))?;
-    let mut value = HeaderValue::try_from(format!("{before}{}", secret.reveal()))
+    let mut value = HeaderValue::try_from([before, secret.reveal()].concat())
         .map_err(|_| SignError::Malformed(id.to_owned()))?;
     value.set_sensitive(true);
     headers.insert(name, value);

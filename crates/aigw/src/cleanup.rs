@@ -19,10 +19,10 @@ pub(crate) fn cleanup(args: &CleanupArgs) -> Result<ExitCode, Failure> {
         objects.extend(found.into_iter().filter(|one| !one.is_null()));
     }
     runtime(1)?.block_on(async {
-        let client = connect(args.kubeconfig.as_deref()).await?;
+        let client = connect(&args.place.place()).await?;
         let told = |line: String| say(&line);
         delete_objects(&client, &objects, told).await?;
-        delete_made(&client, &args.namespaces, told).await?;
+        delete_made(&client, &args.watched.namespaces, told).await?;
         if args.definitions {
             delete_definitions(&client, &crds::all()?, told).await?;
         }

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aigw_controller::{Election, Options, connect, run};
-use aigw_plan::cluster::{Claim, Options as PlanOptions};
+use aigw_controller::{Election, Options, Place, connect, run};
+use aigw_plan::cluster::{Claim, Means, Options as PlanOptions};
 use aigw_plan::workload::{Images, WorkloadOptions};
 use aigw_translate::host::Registry;
 use serde_json::json;
@@ -13,6 +13,12 @@ use tracing::info;
 
 use crate::cli::{ClaimEnvoyGateway, ControllerArgs};
 use crate::process::{self, Failure, start_log, stop_signal, write_ready_file};
+
+/// What data planes of this release can serve.
+pub(crate) const MEANS: Means<'static> = Means {
+    capabilities: &Registry,
+    check_certificate: aigw_proxy::check_certificate,
+};
 
 /// Runs until a signal comes.
 pub(crate) fn controller(args: ControllerArgs) -> Result<ExitCode, Failure> {
@@ -24,31 +30,25 @@ pub(crate) fn controller(args: ControllerArgs) -> Result<ExitCode, Failure> {
 }
 
 async fn operate(args: ControllerArgs) -> Result<ExitCode, Failure> {
-    let client = connect(args.kubeconfig.as_deref()).await?;
+    let client = connect(&Place {
+        kubeconfig: args.kubeconfig.clone(),
+        context: None,
+    })
+    .await?;
     let options = Options {
         namespace: args
             .namespace
             .clone()
             .unwrap_or_else(|| client.default_namespace().to_owned()),
         identity: args.identity.clone().unwrap_or_else(host_name),
-        namespaces: args.namespaces.clone(),
+        namespaces: args.watched.namespaces.clone(),
         election: args.leader_election.then(|| Election {
             duration: args.lease_duration,
             renew_deadline: args.renew_deadline,
             retry: args.retry_period,
             ..Election::default()
         }),
-        plan: PlanOptions {
-            controller_name: args.controller_name.clone(),
-            claim: match args.claim_envoy_gateway {
-                ClaimEnvoyGateway::Auto => Claim::Auto,
-                ClaimEnvoyGateway::Always => Claim::Always,
-                ClaimEnvoyGateway::Never => Claim::Never,
-            },
-            serve_despite_policies: args.serve_despite_policies,
-            workload: workload(&args),
-            ..PlanOptions::default()
-        },
+        plan: plan_options(&args),
     };
     let admin = TcpListener::bind(args.admin)
         .await
@@ -60,8 +60,23 @@ async fn operate(args: ControllerArgs) -> Result<ExitCode, Failure> {
     );
     let stop = stop_signal();
     write_ready_file(args.ready_file.as_deref(), &json!({"admin": address.to_string()}))?;
-    run(client, options, &Registry, admin, stop).await?;
+    run(client, options, MEANS, admin, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How an operator that is told this plans.
+pub(crate) fn plan_options(args: &ControllerArgs) -> PlanOptions {
+    PlanOptions {
+        controller_name: args.controller_name.clone(),
+        claim: match args.claim_envoy_gateway {
+            ClaimEnvoyGateway::Auto => Claim::Auto,
+            ClaimEnvoyGateway::Always => Claim::Always,
+            ClaimEnvoyGateway::Never => Claim::Never,
+        },
+        serve_despite_policies: args.serve_despite_policies,
+        workload: workload(args),
+        ..PlanOptions::default()
+    }
 }
 
 /// What serves Gateways that say nothing else.

@@ -48,7 +48,7 @@ async fn apply(args: &CrdsApplyArgs) -> Result<ExitCode, Failure> {
     for file in &args.then {
         objects.extend(read(file)?);
     }
-    let client = connect(args.kubeconfig.as_deref()).await?;
+    let client = connect(&args.place.place()).await?;
     for (name, decision) in install(&client, &all()?).await? {
         match decision {
             Decision::Create => say(&format!("{name}: created")),

@@ -75,8 +75,8 @@ impl Host {
         let door = Door::open(&options.processor, publisher.server(), processor)
             .await
             .map_err(|error| format!("cannot serve Envoy at {}: {error}", options.processor))?;
-        let snapshot = Arc::clone(&gateway.load().snapshot);
-        publisher.publish(&snapshot).await?;
+        let live = Live::clone(&gateway.load());
+        publisher.publish(&live).await?;
         tokio::spawn(Arc::clone(&publisher).refresh(Arc::downgrade(&gateway)));
         tokio::spawn(Arc::clone(&publisher).count(Arc::downgrade(telemetry)));
         Ok(Self {
@@ -134,9 +134,9 @@ impl Host {
         self.options.settle(&mut live).await?;
         let snapshot = Arc::clone(&live.snapshot);
         if let Native::Listeners(server) = &mut self.native {
-            server.open(&snapshot).await?;
+            server.open(&live).await?;
         }
-        let published = self.publisher.publish(&snapshot).await;
+        let published = self.publisher.publish(&live).await;
         if published.is_ok() {
             self.gateway.swap(live);
             self.options.forget(&snapshot);
@@ -146,6 +146,13 @@ impl Host {
             server.follow().await?;
         }
         published
+    }
+
+    /// Serves the snapshot of now with other credentials, once Envoy has the certificates among them.
+    pub async fn renew(&mut self, live: Live) -> Result<(), Failure> {
+        self.publisher.renew(&live).await?;
+        self.gateway.swap(live);
+        Ok(())
     }
 
     /// What there is to see of it.

@@ -21,12 +21,15 @@ pub(crate) fn extproc(args: ExtprocArgs) -> Result<ExitCode, Failure> {
         say(bootstrap(&asked).trim_end());
         return Ok(ExitCode::SUCCESS);
     }
-    // Both before any port opens: who finds one open finds these.
-    if let Some(file) = &args.copy_to {
-        equip::copy_program(file)?;
-    }
-    if let Some(file) = &args.bootstrap_to {
-        equip::write_bootstrap(file, &bootstrap(&asked))?;
-    }
-    start(args.serve, None, Kind::Envoy(options))
+    // Who finds a port open finds these.
+    let prepare = || {
+        if let Some(file) = &args.copy_to {
+            equip::copy_program(file)?;
+        }
+        match &args.bootstrap_to {
+            Some(file) => equip::write_bootstrap(file, &bootstrap(&asked)),
+            None => Ok(()),
+        }
+    };
+    start(args.serve, None, Kind::Envoy(options), prepare)
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aigw_proxy::{Proxies, Server, Upstreams};
+use aigw_config::Credentials;
+use aigw_proxy::{Proxies, Server, Upstreams, check_health};
 use aigw_runtime::{EnvoyReport, Gateway, Live, Telemetry};
 use futures_util::future::BoxFuture;
 
@@ -46,6 +47,7 @@ impl Front {
         telemetry: &Arc<Telemetry>,
     ) -> Result<Self, Failure> {
         let upstreams = Upstreams::new(Proxies::from_env());
+        tokio::spawn(check_health(Arc::clone(&gateway), Arc::clone(&upstreams)));
         match kind {
             Kind::Native => Ok(Self::Native(aigw_proxy::serve(gateway, upstreams).await?)),
             Kind::Envoy(options) => {
@@ -86,16 +88,25 @@ impl Front {
     /// Serves `live` from now on; on an error nothing changes.
     pub(crate) async fn adopt(&mut self, live: Live, gateway: &Gateway) -> Result<(), Failure> {
         match self {
-            Self::Native(server) => {
-                let before = Live::clone(&gateway.load());
-                gateway.swap(live);
-                if let Err(problem) = server.follow().await {
-                    gateway.swap(before);
-                    return Err(problem.into());
-                }
-                Ok(())
-            }
+            Self::Native(server) => follow(server, live, gateway).await,
             Self::Envoy(host) => host.adopt(live).await,
+        }
+    }
+
+    /// The same when nothing but credentials is new, certificates perhaps among them.
+    pub(crate) async fn renew(
+        &mut self,
+        credentials: Arc<Credentials>,
+        gateway: &Gateway,
+    ) -> Result<(), Failure> {
+        let snapshot = Arc::clone(&gateway.load().snapshot);
+        let live = Live {
+            snapshot,
+            credentials,
+        };
+        match self {
+            Self::Native(server) => follow(server, live, gateway).await,
+            Self::Envoy(host) => host.renew(live).await,
         }
     }
 
@@ -106,6 +117,16 @@ impl Front {
             Self::Envoy(host) => host.drain(grace).await,
         }
     }
+}
+
+async fn follow(server: &mut Server, live: Live, gateway: &Gateway) -> Result<(), Failure> {
+    let before = Live::clone(&gateway.load());
+    gateway.swap(live);
+    if let Err(problem) = server.follow().await {
+        gateway.swap(before);
+        return Err(problem.into());
+    }
+    Ok(())
 }
 
 /// The native host, seen from outside. Its connections look at the gateway themselves.

@@ -1,4 +1,4 @@
-//! The one binary: `aigw run`, `proxy`, `extproc`, `controller`, `check`, `explain`, `providers`, `crds`, `cleanup`, `mock`, `healthcheck`, `drain`.
+//! The one binary: `aigw run`, `proxy`, `extproc`, `controller`, `check`, `doctor`, `explain`, `providers`, `crds`, `cleanup`, `mock`, `healthcheck`, `drain`.
 
 mod check;
 mod cleanup;
@@ -6,6 +6,7 @@ mod cli;
 mod controller;
 mod crds;
 mod demo;
+mod doctor;
 mod drain;
 mod envoy;
 mod equip;
@@ -17,6 +18,7 @@ mod healthcheck;
 mod input;
 mod local;
 mod mock;
+mod operators;
 mod process;
 mod providers;
 mod run;
@@ -35,10 +37,11 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match cli.command {
         cli::Command::Run(args) => run::run(args),
-        cli::Command::Proxy(args) => serve::start(args.serve, None, front::Kind::Native),
+        cli::Command::Proxy(args) => serve::start(args.serve, None, front::Kind::Native, || Ok(())),
         cli::Command::Extproc(args) => extproc::extproc(args),
         cli::Command::Controller(args) => controller::controller(args),
         cli::Command::Check(args) => check::check(&args),
+        cli::Command::Doctor(args) => doctor::doctor(&args),
         cli::Command::Explain(args) => explain::explain(&args),
         cli::Command::Providers(args) => providers::providers(&args),
         cli::Command::Crds(args) => crds::crds(&args),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aigw_runtime::{Gateway, Live, LogFormat, Status, Telemetry};
+use aigw_runtime::{Gateway, LogFormat, Status, Telemetry};
 use axum::Router;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -19,17 +19,36 @@ use crate::front::{Front, Kind};
 use crate::process::{self, Failure, start_log, stop_signal, write_ready_file};
 
 /// Serves until a signal comes.
-pub(crate) fn start(args: ServeArgs, listen: Option<String>, kind: Kind) -> Result<ExitCode, Failure> {
+///
+/// `prepare` is called before any port opens.
+pub(crate) fn start(
+    args: ServeArgs,
+    listen: Option<String>,
+    kind: Kind,
+    prepare: impl FnOnce() -> Result<(), Failure>,
+) -> Result<ExitCode, Failure> {
     start_log(args.log_format);
     process::raise_file_limit();
     let runtime = process::runtime(process::workers(args.workers))?;
-    let ended = runtime.block_on(serve(args, listen, kind));
+    // First of all: to the first process of a container a signal that it does not await does nothing, and no other follows.
+    let stop = {
+        let _inside = runtime.enter();
+        stop_signal()
+    };
+    prepare()?;
+    let ended = runtime.block_on(serve(args, listen, kind, stop));
     // Whoever does not read the log holds up its writing, but not the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
 }
 
-async fn serve(args: ServeArgs, listen: Option<String>, mut kind: Kind) -> Result<ExitCode, Failure> {
+async fn serve(
+    args: ServeArgs,
+    listen: Option<String>,
+    mut kind: Kind,
+    stop: impl Future<Output = ()>,
+) -> Result<ExitCode, Failure> {
+    let mut stop = pin!(stop);
     let telemetry = telemetry(&args);
     let status = Status::new(Arc::clone(&telemetry));
     let mut feed = Feed::open(&args, listen, &status).await?;
@@ -39,7 +58,6 @@ async fn serve(args: ServeArgs, listen: Option<String>, mut kind: Kind) -> Resul
         None => None,
     };
     tokio::spawn(Arc::clone(&telemetry).run());
-    let mut stop = pin!(stop_signal());
     let News { mut live, origin, .. } = tokio::select! {
         news = feed.next() => news,
         () = &mut stop => return Ok(ExitCode::SUCCESS),
@@ -116,15 +134,14 @@ fn telemetry(args: &ServeArgs) -> Arc<Telemetry> {
 async fn follow(feed: &mut Feed, gateway: &Arc<Gateway>, telemetry: &Telemetry, front: &mut Front) {
     loop {
         let News { live, is_new, origin } = feed.next().await;
-        if is_new {
-            if let Err(problem) = front.adopt(live, gateway).await {
-                feed.refuses(origin, &problem.to_string());
-                continue;
-            }
-        } else {
+        let adopted = match is_new {
+            true => front.adopt(live, gateway).await,
             // Exchanges that have begun keep the credentials they began with.
-            let snapshot = Arc::clone(&gateway.load().snapshot);
-            gateway.swap(Live { snapshot, ..live });
+            false => front.renew(live.credentials, gateway).await,
+        };
+        if let Err(problem) = adopted {
+            feed.refuses(origin, &problem.to_string());
+            continue;
         }
         let snapshot = Arc::clone(&gateway.load().snapshot);
         let metrics = telemetry.metrics();

@@ -38,10 +38,11 @@ ip route add default via "$CLUSTER_HOST_IP"
 export PATH="$tools:/usr/sbin:/usr/bin:/sbin:/bin"
 pki="$state/pki"
 
-# start NAME COMMAND …
+# start NAME COMMAND …; part.sh ends and starts it again.
 start() {
     local name=$1
     shift
+    printf '%q ' "$@" >"/run/command.$name"
     "$@" >"$state/log/$name.log" 2>&1 </dev/null &
     echo "$name $!" >>/run/pids
 }
@@ -53,6 +54,7 @@ start containerd containerd -c "$state/containerd.toml"
 start kube-apiserver kube-apiserver --etcd-servers http://127.0.0.1:2379 --bind-address 0.0.0.0 --secure-port 6443 \
     --advertise-address "$CLUSTER_NODE_IP" --service-cluster-ip-range "$CLUSTER_SERVICE_RANGE" --allow-privileged=true --profiling=false \
     --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction \
+    --audit-policy-file "$cluster/config/audit.yaml" --audit-log-path "$state/log/audit.log" \
     --client-ca-file "$pki/ca.crt" --tls-cert-file "$pki/apiserver.crt" --tls-private-key-file "$pki/apiserver.key" \
     --kubelet-client-certificate "$pki/apiserver-kubelet.crt" --kubelet-client-key "$pki/apiserver-kubelet.key" \
     --kubelet-certificate-authority "$pki/ca.crt" --kubelet-preferred-address-types InternalIP \

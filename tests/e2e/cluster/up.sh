@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usage: tests/e2e/cluster/up.sh [IMAGE.tar …]   brings a single-node Kubernetes up with these images and returns when it can be used
-# `export KUBECONFIG=…` is what it prints.
+# `export KUBECONFIG=…` is what it prints, and where the API server's audit log is.
 set -euo pipefail
 . "$(dirname "$0")/settings.sh"
 
@@ -84,3 +84,4 @@ kube -n kube-system rollout status deployment/coredns --timeout=60s >/dev/null
 wait_for 20 "the default service account" kube get serviceaccount default
 say "names are resolved"
 echo "export KUBECONFIG=$admin"
+echo "export E2E_AUDIT_LOG=$state/log/audit.log"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from anthropic import Anthropic
@@ -20,8 +26,27 @@ SYSTEM = "aigw-system"
 OF_FRONT = "aigateway.envoyproxy.io/gateway-name=front"
 # Minutes each, so they run where time is no matter.
 long = pytest.mark.skipif(not os.environ.get("AIGW_E2E_FULL"), reason="takes minutes: AIGW_E2E_FULL=1")
+# The node's parts can be ended where the cluster is the tests' own.
+own_cluster = pytest.mark.skipif("E2E_AUDIT_LOG" not in os.environ, reason="needs the cluster of tests/e2e/cluster")
 # Namespaces that a failure shows.
 shown: list[str] = []
+# Whether no test was left out by the command line.
+whole = pytest.StashKey[bool]()
+# From when to when what is denied says nothing: no operator was installed, or an API server did not have its rules yet.
+unruled: list[tuple[datetime, datetime]] = []
+
+
+@dataclass
+class DataPlane:
+    """What a data plane may do."""
+
+    rules: list[dict]
+    # When its Gateway was deleted.
+    ended: datetime | None = None
+
+
+# By user: namespace and service account.
+data_planes: dict[str, DataPlane] = {}
 
 
 def readme_commands() -> list[str]:
@@ -29,6 +54,17 @@ def readme_commands() -> list[str]:
     section = README.split("\n## In Kubernetes\n", 1)[1].split("\n## ", 1)[0]
     block = section.split("```sh\n", 1)[1].split("```", 1)[0]
     return [line for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+@contextmanager
+def no_rules() -> Iterator[None]:
+    """A block in which a request may be denied: the operator is uninstalled, and may lose its rights before it ends, or an API server
+    begins, which denies everything until it has read its rules."""
+    began = datetime.now(UTC)
+    try:
+        yield
+    finally:
+        unruled.append((began, datetime.now(UTC)))
 
 
 def make_namespace(name: str) -> str:
@@ -87,6 +123,14 @@ class Front:
         apply(self.objects, namespace)
         self.wait("aigatewayroute/models")
         self.url = f"http://{self._address()}"
+        account = self.deployment()["spec"]["template"]["spec"]["serviceAccountName"]
+        roles = get("role", None, namespace, "-l", OF_FRONT)["items"]
+        self.rights = data_planes[f"{namespace}:{account}"] = DataPlane([rule for role in roles for rule in role["rules"]])
+
+    def delete(self) -> None:
+        """Deletes its Gateway."""
+        self.rights.ended = self.rights.ended or datetime.now(UTC)
+        kubectl("-n", self.namespace, "delete", "gateway", "--all", "--timeout=60s")
 
     def wait(self, what: str, condition: str = "Programmed", seconds: int = 120) -> None:
         """Waits for a condition of one of its objects."""
@@ -99,6 +143,18 @@ class Front:
             return addresses[0].get("value", "")
 
         return until(ask, "an address of the Gateway", 30)
+
+    def route(self, name: str, model: str, backend: str = "openai") -> None:
+        """Applies an AIGatewayRoute beside its own."""
+        rule = {"matches": [{"headers": [{"name": "x-ai-eg-model", "value": model}]}], "backendRefs": [{"name": backend}]}
+        route = self.objects[-1] | {"metadata": {"name": name}}
+        apply([route | {"spec": route["spec"] | {"rules": [rule]}}], self.namespace)
+
+    def asked(self, model: str, client: httpx.Client | None = None) -> int:
+        """What a request for a model is answered with: the status."""
+        body = {"model": model, "messages": [{"role": "user", "content": "ping"}]}
+        ask = client.post if client else functools.partial(httpx.post, trust_env=False)
+        return ask(f"{self.url}/v1/chat/completions", json=body, timeout=10).status_code
 
     def configure(self, **settings: object) -> None:
         """Sets fields of its GatewayConfig."""

@@ -148,21 +148,22 @@ def head(status: int, headers: dict[str, str]) -> bytes:
 
 
 class Scripted:
-    """Listens on a free port; every connection is handled by `script`, which ends by returning or by `Gone`."""
+    """Listens on a free port, or on the Unix socket `path`; every connection is handled by `script`, which ends by returning or by `Gone`."""
 
-    def __init__(self, script: Callable[[Connection], None], receive_buffer: int | None = None):
+    def __init__(self, script: Callable[[Connection], None], receive_buffer: int | None = None, path: str | None = None):
         self.script = script
         self.requests: list[Request] = []
         self.connections: list[Connection] = []
         self.events: queue.Queue = queue.Queue()
         self.failures: list[BaseException] = []
-        self._listener = socket.socket()
+        self._listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         if receive_buffer:
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self._listener.bind(("127.0.0.1", 0))
+        self._listener.bind(path or ("127.0.0.1", 0))
         self._listener.listen(1024)
-        self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        if not path:
+            self.port = self._listener.getsockname()[1]
+            self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -171,7 +172,8 @@ class Scripted:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(sock, self)
             self.connections.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
@@ -221,5 +223,17 @@ def serve_all(respond: Callable[[Connection, Request], None]) -> Callable[[Conne
     def script(connection: Connection) -> None:
         while True:
             respond(connection, connection.read())
+
+    return script
+
+
+def holding(release: threading.Event, answer: dict) -> Callable[[Connection], None]:
+    """Says that it was asked, and answers when it is let go of."""
+
+    def script(connection):
+        connection.read()
+        connection.upstream.events.put("asked")
+        release.wait(20)
+        connection.answer(200, answer)
 
     return script

@@ -6,10 +6,35 @@ import itertools
 
 import pytest
 
-from harness.front import SYSTEM, Front, Providers, make_namespace, readme_commands, remove_namespace, shown
+from harness.front import SYSTEM, Front, Providers, make_namespace, readme_commands, remove_namespace, shown, whole
 from harness.kubernetes import picture, run
 
 numbers = itertools.count(1)
+# There is one operator in a cluster, so the order of the files is a story: it comes, serves, is changed and away, and goes. The rights
+# that were used are looked at in the end.
+BEFORE = ["test_install", "test_chart", "test_cluster", "test_kinds"]
+WITH_EACH_FRONT = ["test_model", "test_changes", "test_rollouts", "test_away", "test_uninstall"]
+AFTER = ["test_formats", "test_cleanup", "test_rights"]
+ORDER = [*BEFORE, *WITH_EACH_FRONT, *AFTER]
+
+
+def chapter(item: pytest.Item) -> tuple[int, str, int]:
+    """Where a test stands; what a Gateway is needed for is done with it before the next one is made."""
+    name = item.path.stem
+    group = next(number for number, names in enumerate([BEFORE, WITH_EACH_FRONT, AFTER]) if name in names)
+    kind = item.callspec.params.get("front", "") if hasattr(item, "callspec") else ""
+    return group, kind, ORDER.index(name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    items.sort(key=chapter)
+    config.stash[whole] = {item.path.stem for item in items} == set(ORDER)
+
+
+def pytest_deselected(items):
+    if items:
+        items[0].config.stash[whole] = False
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -50,6 +75,7 @@ def printed():
 def front(request, printed, providers):
     """A Gateway of each kind of data plane."""
     name = make_namespace(f"front-{request.param.lower()}")
-    yield Front(request.param, name, providers)
-    # Its pods take the time to drain that the Gateway gives them.
+    made = Front(request.param, name, providers)
+    yield made
+    made.delete()
     remove_namespace(name, wait=False)

@@ -1,29 +1,27 @@
-"""What the chart's Jobs bring into a cluster before an installation, and what they take away after an uninstallation."""
+"""The README's three commands, and what the first of them brings into a cluster."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from harness.kubernetes import CHART, get, helm, kubectl, run
-
-ROUTES = "aigatewayroutes.aigateway.envoyproxy.io"
-GATEWAYS = "gateways.gateway.networking.k8s.io"
+from harness.front import SYSTEM, readme_commands
+from harness.kubernetes import get, kubectl
 
 
-def is_there(kind: str, name: str) -> bool:
-    return bool(kubectl("get", kind, name, "-o", "name", "--ignore-not-found").strip())
+@pytest.mark.timeout(300)
+def test_the_readmes_commands(printed):
+    """As they are printed: an operator with a Gateway, one model's objects, one request."""
+    assert len(readme_commands()) == 3
+    answer = json.loads(printed[2])
+    assert "Hello" in answer["choices"][0]["message"]["content"]
 
 
-@pytest.mark.timeout(240)
-def test_definitions_come_before_and_go_after_when_that_is_asked_for(namespace):
-    helm("install", "hooks", CHART, "-n", namespace, "--set", "cleanup=true", "--set", "gatewayClass.name=hooks", "--timeout", "90s")
-    assert is_there("crd", ROUTES) and is_there("crd", GATEWAYS)
-    assert get("gatewayclass", "hooks")["spec"]["controllerName"] == "aigateway.envoyproxy.io/aigw"
-    left = run("kubectl", "-n", namespace, "get", "jobs,configmaps,serviceaccounts", "-o", "name").stdout
-    assert "hooks-aigw-crds" not in left
-
-    helm("uninstall", "hooks", "-n", namespace, "--wait", "--timeout", "90s")
-    assert not is_there("gatewayclass", "hooks") and not is_there("crd", ROUTES)
-    assert is_there("crd", GATEWAYS), "others may use Gateway API's"
-    left = kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
-    assert "hooks-aigw" not in left
+def test_definitions_have_come_and_the_job_has_gone(printed):
+    kinds = kubectl("get", "crd", "-o", "name")
+    for kind in ("aigatewayroutes.aigateway.envoyproxy.io", "gateways.gateway.networking.k8s.io", "backends.gateway.envoyproxy.io"):
+        assert kind in kinds
+    assert get("gatewayclass", "aigw")["spec"]["controllerName"] == "aigateway.envoyproxy.io/aigw"
+    assert "aigw-crds" not in kubectl("-n", SYSTEM, "get", "jobs,configmaps,serviceaccounts", "-o", "name")
+    assert "aigw-crds" not in kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness.front import SYSTEM, long
-from harness.kubernetes import CHART, helm, kubectl, rollout
+from harness.kubernetes import CHART, get, helm, kubectl, rollout
 from harness.load import Load
 from harness.process import until
 
@@ -62,3 +62,15 @@ def test_helm_upgrade_and_rollback(front):
     load.check()
     assert set(front.pods()) == pods, "the data plane's pods were replaced"
 
+
+def test_leader_killed(front):
+    """Of two operators the other one goes on."""
+    leader = get("lease", "aigw-controller", SYSTEM)["spec"]["holderIdentity"]
+    with Load(front.url, "gpt", streams=20) as load:
+        kubectl("-n", SYSTEM, "delete", "pod", leader, "--grace-period=0", "--force")
+        front.route("changing", "after-the-leader")
+        until(lambda: front.asked("after-the-leader") == 200, "a change that another operator makes", 40)
+    load.check()
+    assert get("lease", "aigw-controller", SYSTEM)["spec"]["holderIdentity"] != leader
+    kubectl("-n", front.namespace, "delete", "aigatewayroute", "changing")
+    rollout("deployment", "aigw", SYSTEM)

@@ -8,6 +8,7 @@ use http::HeaderName;
 use super::capability::Capabilities;
 use super::report::{Report, unknown};
 use super::{credential, endpoint, limits, mutation};
+use crate::address::Place;
 use crate::diagnostic::Diagnostics;
 use crate::document::{Auth, BackendSpec, UpstreamTls};
 use crate::schema::{AuthKind, PresetFacts, Quirks, Schema, SchemaName};
@@ -16,6 +17,7 @@ use crate::snapshot::{Backend, BackendAuth, Endpoint};
 pub(super) fn backends(
     specs: &[BackendSpec],
     credentials: &HashSet<String>,
+    places: &HashMap<&str, Arc<[Place]>>,
     capabilities: &dyn Capabilities,
     findings: &mut Diagnostics,
 ) -> HashMap<String, Arc<Backend>> {
@@ -26,7 +28,8 @@ pub(super) fn backends(
         let mut report = Report::new(findings, &spec.origin, "backend", &spec.name, place);
         let named = report.check_name(&spec.name, &mut seen);
         let compiled = backend(spec, credentials, capabilities, &mut report);
-        if let (true, Some(compiled)) = (named, compiled) {
+        if let (true, Some(mut compiled)) = (named, compiled) {
+            compiled.places = places.get(compiled.endpoint.name().as_str()).cloned();
             out.insert(spec.name.clone(), Arc::new(compiled));
         }
     }
@@ -39,7 +42,7 @@ fn backend(
     capabilities: &dyn Capabilities,
     report: &mut Report<'_>,
 ) -> Option<Backend> {
-    limits::concurrency(spec.max_concurrent, report);
+    limits::concurrency(spec.max_concurrent, "maxConcurrent", report);
     if let Some(timeouts) = &spec.timeouts {
         limits::check_timeouts(timeouts, "timeouts", report);
     }
@@ -73,6 +76,7 @@ fn backend(
         quirks: facts.map_or(Quirks::NONE, |facts| facts.quirks),
         schema,
         endpoint,
+        places: None,
         auth,
         max_concurrent: spec.max_concurrent,
     })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::limits::overlay;
+use super::limits::{bounded, overlay};
 use super::mutation::{merge_body, merge_headers};
 use super::report::{Report, unknown};
 use super::route::Targets;
@@ -23,6 +23,7 @@ pub(super) fn candidates(
         }
         return Vec::new();
     }
+    let attempt = rule.retry.as_ref().and_then(|retry| retry.timeout);
     let mut out: Vec<Candidate> = rule
         .backends
         .iter()
@@ -35,6 +36,10 @@ pub(super) fn candidates(
                 &format!("{field}.backends[{index}]"),
                 report,
             )
+            .map(|one| Candidate {
+                timeouts: bounded(one.timeouts, attempt),
+                ..one
+            })
         })
         .collect();
     out.sort_by_key(|candidate| candidate.priority);

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::model::pattern;
 use super::report::Report;
+use crate::certificate::ListenerTls;
 use crate::diagnostic::Diagnostics;
 use crate::document::{Auth, CredentialSpec, Document, SecretSource};
 use crate::snapshot::ClientKey;
@@ -14,10 +15,11 @@ const RESERVED: [&str; 2] = ["backend/", "client/"];
 /// The names that backends may refer to.
 pub(super) fn credentials(document: &Document, findings: &mut Diagnostics) -> HashSet<String> {
     let mut seen = HashMap::new();
-    let used: HashSet<&str> = document
-        .backends
-        .iter()
-        .filter_map(|backend| backend.auth.as_ref().and_then(Auth::credential))
+    let auths = document.backends.iter().filter_map(|one| one.auth.as_ref());
+    let listeners = document.listeners.iter().filter_map(|one| one.tls.as_ref());
+    let used: HashSet<&str> = auths
+        .filter_map(Auth::credential)
+        .chain(listeners.flat_map(ListenerTls::credentials))
         .collect();
     for (index, spec) in document.credentials.iter().enumerate() {
         let CredentialSpec { name, source, origin } = spec;
@@ -39,7 +41,7 @@ pub(super) fn credentials(document: &Document, findings: &mut Diagnostics) -> Ha
         }
         source_rule(source, "", &mut report);
         if !used.contains(name.as_str()) {
-            report.warn("", "no backend uses it");
+            report.warn("", "nothing uses it");
         }
     }
     seen.into_keys().collect()

@@ -1,5 +1,12 @@
-//! A backend's base URL as an endpoint and a path.
+//! A backend's base URL as an endpoint and a path, and the places behind endpoints.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::report::Report;
+use crate::address::{Address, Place};
+use crate::diagnostic::Diagnostics;
+use crate::document::EndpointsSpec;
 use crate::snapshot::Endpoint;
 
 /// A base URL taken apart.
@@ -62,6 +69,37 @@ pub(super) fn parse(text: &str) -> Result<BaseUrl, String> {
         },
         path: uri.path().trim_matches('/').to_owned(),
     })
+}
+
+/// Places by the name of their endpoint, each once, in an order of their own.
+pub(super) fn places<'a>(
+    specs: &'a [EndpointsSpec],
+    findings: &mut Diagnostics,
+) -> HashMap<&'a str, Arc<[Place]>> {
+    let mut out = HashMap::new();
+    for (index, spec) in specs.iter().enumerate() {
+        let mut report = Report::new(
+            findings,
+            &spec.origin,
+            "endpoints of",
+            &spec.name,
+            format!("endpoints[{index}]"),
+        );
+        let mut found = Vec::with_capacity(spec.addresses.len());
+        for text in &spec.addresses {
+            let at = report.check("addresses", text.parse::<Address>());
+            found.extend(at.map(|at| Place {
+                at,
+                own_name: spec.own_names,
+            }));
+        }
+        found.sort_unstable();
+        found.dedup();
+        if out.insert(spec.name.as_str(), Arc::from(found)).is_some() {
+            report.error("name", "is given twice; put all its addresses into one list");
+        }
+    }
+    out
 }
 
 fn bad_port(text: &str) -> String {

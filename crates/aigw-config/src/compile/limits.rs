@@ -1,9 +1,9 @@
 //! Sizes, timeouts and attempts with their defaults.
 
 use super::report::Report;
-use crate::document::{LimitsSpec, RetrySpec, TimeoutsSpec};
+use crate::document::{BackoffSpec, LimitsSpec, RetrySpec, TimeoutsSpec};
 use crate::quantity::{Millis, Size};
-use crate::snapshot::{Limits, Retry, Timeouts};
+use crate::snapshot::{Backoff, Limits, Retry, Timeouts};
 
 const DEFAULT_TIMEOUTS: Timeouts = Timeouts {
     connect: Millis(10_000),
@@ -30,8 +30,10 @@ pub(super) fn limits(spec: &LimitsSpec, report: &mut Report<'_>) -> Limits {
         );
         report.error("bytesInFlight", message);
     }
-    concurrency(spec.max_concurrent, report);
+    concurrency(spec.max_concurrent, "maxConcurrent", report);
     check_timeouts(&spec.timeouts, "timeouts", report);
+    positive("requestReceived", spec.request_received, report);
+    positive("clientIdle", spec.client_idle, report);
     let allowed_origins = spec
         .allowed_origins
         .iter()
@@ -43,6 +45,8 @@ pub(super) fn limits(spec: &LimitsSpec, report: &mut Report<'_>) -> Limits {
         bytes_in_flight,
         max_concurrent: spec.max_concurrent,
         timeouts: overlay(DEFAULT_TIMEOUTS, Some(&spec.timeouts)),
+        request_received: spec.request_received,
+        client_idle: spec.client_idle,
         allowed_origins,
     }
 }
@@ -61,12 +65,9 @@ fn web_origin(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) fn concurrency(value: Option<u32>, report: &mut Report<'_>) {
+pub(super) fn concurrency(value: Option<u32>, field: &str, report: &mut Report<'_>) {
     if value == Some(0) {
-        report.error(
-            "maxConcurrent",
-            "0 would let no request in; leave it out for no limit",
-        );
+        report.error(field, "0 would let no request in; leave it out for no limit");
     }
 }
 
@@ -79,12 +80,13 @@ pub(super) fn check_timeouts(spec: &TimeoutsSpec, field: &str, report: &mut Repo
         ("idle", spec.idle),
     ];
     for (name, value) in rows {
-        if value == Some(Millis(0)) {
-            report.error(
-                format!("{field}.{name}"),
-                "must be more than 0s; leave it out for the default",
-            );
-        }
+        positive(&format!("{field}.{name}"), value, report);
+    }
+}
+
+pub(super) fn positive(field: &str, value: Option<Millis>, report: &mut Report<'_>) {
+    if value == Some(Millis(0)) {
+        report.error(field, "must be more than 0s; leave it out for the default");
     }
 }
 
@@ -135,6 +137,12 @@ pub(super) fn retry(
             );
         }
     }
+    if spec.timeout == Some(Millis(0)) {
+        report.error(
+            format!("{field}.timeout"),
+            "must be more than 0s; leave it out for none",
+        );
+    }
     Retry {
         attempts: spec
             .attempts
@@ -142,6 +150,31 @@ pub(super) fn retry(
         attempts_per_backend: per_backend,
         statuses: spec.statuses,
         on_error: spec.on_error,
+        timeout: spec.timeout,
+        backoff: spec
+            .backoff
+            .and_then(|one| report.check(&format!("{field}.backoff"), backoff(&one))),
+    }
+}
+
+fn backoff(spec: &BackoffSpec) -> Result<Backoff, String> {
+    let max = spec.max.unwrap_or(Millis(spec.base.0.saturating_mul(10)));
+    if spec.base == Millis(0) {
+        return Err("`base` must be more than 0s; leave `backoff` out for none".to_owned());
+    }
+    if max < spec.base {
+        return Err("`max` is less than `base`; raise it, or leave it out for ten times `base`".to_owned());
+    }
+    Ok(Backoff { base: spec.base, max })
+}
+
+/// Timeouts of which the wait for the first byte is not longer than that of an attempt.
+pub(super) fn bounded(timeouts: Timeouts, attempt: Option<Millis>) -> Timeouts {
+    let least = |own: Millis| attempt.map_or(own, |attempt| own.min(attempt));
+    Timeouts {
+        first_byte: least(timeouts.first_byte),
+        first_byte_stream: least(timeouts.first_byte_stream),
+        ..timeouts
     }
 }
 

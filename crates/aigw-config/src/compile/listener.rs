@@ -1,14 +1,18 @@
 //! Where clients connect: addresses, certificates and host names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv6Addr;
 
-use super::report::Report;
+use super::report::{Report, unknown};
+use crate::certificate::{CertificatePair, ListenerTls, PemSource, Tls};
 use crate::diagnostic::{Diagnostics, Origin};
-use crate::document::ListenerSpec;
+use crate::document::Document;
 use crate::snapshot::Listener;
 
-pub(super) fn listeners(specs: &[ListenerSpec], findings: &mut Diagnostics) -> Vec<Listener> {
+pub(super) fn listeners(document: &Document, findings: &mut Diagnostics) -> Vec<Listener> {
+    let names = document.credentials.iter().map(|spec| spec.name.as_str());
+    let credentials: BTreeSet<&str> = names.collect();
+    let specs = &document.listeners;
     let mut seen = HashMap::new();
     let mut addresses: HashMap<&str, &str> = HashMap::new();
     let mut out = Vec::new();
@@ -26,14 +30,10 @@ pub(super) fn listeners(specs: &[ListenerSpec], findings: &mut Diagnostics) -> V
                 }
             }
         }
-        let tls = spec.tls.as_ref().map(|tls| {
-            for (field, path) in [("tls.certificate", &tls.certificate), ("tls.key", &tls.key)] {
-                if path.is_empty() {
-                    report.error(field, "give the path of a PEM file");
-                }
-            }
-            (tls.certificate.clone(), tls.key.clone())
-        });
+        let tls = spec
+            .tls
+            .as_ref()
+            .map(|tls| certificates(tls, &credentials, &mut report));
         out.push(Listener {
             name: spec.name.clone(),
             address: spec.address.clone(),
@@ -43,6 +43,60 @@ pub(super) fn listeners(specs: &[ListenerSpec], findings: &mut Diagnostics) -> V
         });
     }
     out
+}
+
+/// Certificates by name; bad ones are noted and left out.
+fn certificates(spec: &ListenerTls, credentials: &BTreeSet<&str>, report: &mut Report<'_>) -> Tls {
+    let mut tls = Tls::default();
+    match (&spec.certificate, &spec.key) {
+        (Some(certificate), Some(key)) => {
+            let pair = pair("tls", certificate, key, credentials, report);
+            tls.add(None, pair);
+        }
+        (Some(_), None) => report.error("tls.key", "is missing; give the key of the certificate"),
+        (None, Some(_)) => report.error("tls.certificate", "is missing; give the certificate of the key"),
+        (None, None) if spec.certificates.is_empty() => report.error(
+            "tls",
+            "has no certificate; give `certificate` and `key`, or `certificates`",
+        ),
+        (None, None) => {}
+    }
+    for (index, one) in spec.certificates.iter().enumerate() {
+        let place = format!("tls.certificates[{index}]");
+        let pair = pair(&place, &one.certificate, &one.key, credentials, report);
+        if one.hostnames.is_empty() {
+            tls.add(None, pair.clone());
+        }
+        for (at, name) in one.hostnames.iter().enumerate() {
+            if let Some(name) = report.check(&format!("{place}.hostnames[{at}]"), hostname(name)) {
+                tls.add(Some(name), pair.clone());
+            }
+        }
+    }
+    tls
+}
+
+fn pair(
+    place: &str,
+    certificate: &PemSource,
+    key: &PemSource,
+    credentials: &BTreeSet<&str>,
+    report: &mut Report<'_>,
+) -> CertificatePair {
+    for (member, source) in [("certificate", certificate), ("key", key)] {
+        let field = format!("{place}.{member}");
+        match source {
+            PemSource::File(path) if path.is_empty() => report.error(field, "give the path of a PEM file"),
+            PemSource::Credential(name) if !credentials.contains(name.as_str()) => {
+                report.error(field, unknown("credential", name, credentials.iter().copied()));
+            }
+            PemSource::File(_) | PemSource::Credential(_) => {}
+        }
+    }
+    CertificatePair {
+        certificate: certificate.clone(),
+        key: key.clone(),
+    }
 }
 
 /// The port of `host:port`.

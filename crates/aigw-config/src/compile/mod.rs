@@ -5,6 +5,7 @@ mod candidate;
 mod capability;
 mod cost;
 mod credential;
+mod ejection;
 mod endpoint;
 mod limits;
 mod listener;

@@ -4,14 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::report::{Report, unknown};
-use super::{candidate, cost, limits, listener, model, mutation};
+use super::{candidate, cost, ejection, limits, listener, model, mutation};
 use crate::cost::Cost;
 use crate::diagnostic::Diagnostics;
 use crate::document::{
-    BackendSpec, Document, HeaderMatchSpec, HeaderValueMatch, MatchSpec, RouteSpec, RuleSpec,
+    BackendSpec, Document, HeaderMatchSpec, HeaderValueMatch, HealthCheckSpec, MatchSpec, RouteSpec, RuleSpec,
 };
+use crate::health::HealthCheck;
 use crate::pattern::{ModelPattern, ValuePattern};
-use crate::snapshot::{Backend, HeaderMatcher, Match, Route, Rule, Timeouts};
+use crate::snapshot::{Backend, HeaderMatcher, Match, Route, Rule, RuleLimit, Timeouts};
 
 /// What routes may refer to.
 pub(super) struct Targets<'a> {
@@ -51,7 +52,7 @@ fn route(spec: &RouteSpec, targets: &Targets<'_>, report: &mut Report<'_>) -> Ro
     }
     let mut rules: Vec<Rule> = Vec::new();
     for (index, rule_spec) in spec.rules.iter().enumerate() {
-        let compiled = rule(rule_spec, index, targets, report);
+        let compiled = rule(rule_spec, index, &spec.name, targets, report);
         if rules.iter().any(|earlier| earlier.name == compiled.name) {
             let message = format!("`{}` is the name of two rules; rename one", compiled.name);
             report.error(format!("rules[{index}].name"), message);
@@ -78,12 +79,13 @@ fn takes_everything(rule: &Rule) -> bool {
     rule.models.is_empty() && rule.matches.is_empty()
 }
 
-fn rule(spec: &RuleSpec, index: usize, targets: &Targets<'_>, report: &mut Report<'_>) -> Rule {
+fn rule(spec: &RuleSpec, index: usize, route: &str, targets: &Targets<'_>, report: &mut Report<'_>) -> Rule {
     let field = format!("rules[{index}]");
     if let Some(timeouts) = &spec.timeouts {
         limits::check_timeouts(timeouts, &format!("{field}.timeouts"), report);
     }
     let timeouts = limits::overlay(targets.timeouts, spec.timeouts.as_ref());
+    limits::concurrency(spec.max_concurrent, &format!("{field}.maxConcurrent"), report);
     let candidates = candidate::candidates(spec, targets, timeouts, &field, report);
     let taking = candidates.iter().filter(|c| c.weight > 0).count();
     let retry = limits::retry(spec.retry.as_ref(), taking, &format!("{field}.retry"), report);
@@ -99,18 +101,53 @@ fn rule(spec: &RuleSpec, index: usize, targets: &Targets<'_>, report: &mut Repor
         .enumerate()
         .map(|(at, one)| conditions(one, &format!("{field}.matches[{at}]"), report))
         .collect();
+    let name: Arc<str> = spec
+        .name
+        .as_deref()
+        .map_or_else(|| index.to_string().into(), Arc::from);
+    // What is counted of the rule is counted over all snapshots.
+    let key: Arc<str> = format!("{route} {name}").into();
+    let max_concurrent = spec.max_concurrent.map(|limit| RuleLimit {
+        key: Arc::clone(&key),
+        limit,
+    });
+    let ejection = spec.ejection.as_ref().and_then(|spec| {
+        let field = format!("{field}.ejection");
+        ejection::ejection(spec, Arc::clone(&key), &candidates, &field, report)
+    });
+    let health_check = spec
+        .health_check
+        .as_ref()
+        .and_then(|spec| health_check(spec, &format!("{field}.healthCheck"), report));
     Rule {
-        name: spec
-            .name
-            .as_deref()
-            .map_or_else(|| index.to_string().into(), Arc::from),
+        name,
+        key,
         models,
         matches,
         candidates,
         retry,
         timeouts,
+        max_concurrent,
+        ejection,
+        health_check,
         refuse: spec.refuse.clone(),
     }
+}
+
+/// `None` after its errors were noted.
+fn health_check(spec: &HealthCheckSpec, field: &str, report: &mut Report<'_>) -> Option<Arc<HealthCheck>> {
+    let faults = match spec.check() {
+        Ok(check) => return Some(Arc::new(check)),
+        Err(faults) => faults,
+    };
+    for (part, message) in faults {
+        let field = match part.as_str() {
+            "" => field.to_owned(),
+            part => format!("{field}.{part}"),
+        };
+        report.error(field, message);
+    }
+    None
 }
 
 fn conditions(spec: &MatchSpec, field: &str, report: &mut Report<'_>) -> Match {

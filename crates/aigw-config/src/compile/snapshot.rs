@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::capability::Capabilities;
 use super::report::Report;
 use super::route::Targets;
-use super::{backend, cost, credential, limits, listener, model, route};
+use super::{backend, cost, credential, endpoint, limits, listener, model, route};
 use crate::diagnostic::{Diagnostics, Origin};
 use crate::document::Document;
 use crate::snapshot::Snapshot;
@@ -22,9 +22,16 @@ pub fn compile(
         let mut report = Report::new(&mut findings, &origin, "", "", "limits".to_owned());
         limits::limits(&document.limits, &mut report)
     };
-    let listeners = listener::listeners(&document.listeners, &mut findings);
+    let listeners = listener::listeners(&document, &mut findings);
     let credentials = credential::credentials(&document, &mut findings);
-    let backends = backend::backends(&document.backends, &credentials, capabilities, &mut findings);
+    let places = endpoint::places(&document.endpoints, &mut findings);
+    let backends = backend::backends(
+        &document.backends,
+        &credentials,
+        &places,
+        capabilities,
+        &mut findings,
+    );
     let costs = cost::of_document(&document.costs, &mut findings);
     let targets = Targets {
         specs: document

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use aigw_controller::{Election, Options};
+use aigw_plan::cluster::Means;
 use aigw_translate::host::Registry;
 use kube::Client;
 use serde_json::{Value, json};
@@ -58,6 +59,17 @@ pub async fn prepare(space: &Space<'_>, rules: &Value) {
             "spec": {"controllerName": controller_of(space)}}),
     ];
     apply_all(&space.client, name, objects).await;
+}
+
+/// Gives the user of a space the chart's rights in another one too.
+pub async fn admit(space: &Space<'_>, other: &Space<'_>) {
+    let group = "rbac.authorization.k8s.io";
+    let role = json!({"apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": {"name": "guest"},
+        "rules": rules()["namespaces"]});
+    let bound = json!({"apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": {"name": "guest"},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": "guest"},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": user_of(space)}]});
+    apply_all(&other.client, &other.name, vec![role, bound]).await;
 }
 
 /// Options of an operator that looks at the space alone.
@@ -129,7 +141,11 @@ impl Operator {
             let stopped = async {
                 let _ = stopped.await;
             };
-            let done = aigw_controller::run(client, options, &Registry, listener, stopped).await;
+            let means = Means {
+                capabilities: &Registry,
+                check_certificate: aigw_proxy::check_certificate,
+            };
+            let done = aigw_controller::run(client, options, means, listener, stopped).await;
             let _ = end.send(done.map_err(|error| error.to_string()));
         });
         Self {

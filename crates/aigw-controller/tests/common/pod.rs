@@ -16,6 +16,7 @@ pub struct TestPod {
     name: String,
     pods: Api<Pod>,
     tasks: JoinSet<()>,
+    address: &'static str,
     /// What it says in place of what it reads, once set.
     pub refuses: Arc<Mutex<Option<String>>>,
 }
@@ -23,6 +24,11 @@ pub struct TestPod {
 impl TestPod {
     /// Makes the Pod, ready, at 127.0.0.1.
     pub async fn start(space: &Space<'_>, gateway: &str, name: &str) -> Self {
+        Self::start_at(space, gateway, name, "127.0.0.1").await
+    }
+
+    /// The same with another address in its status; it listens at 127.0.0.1 all the same.
+    pub async fn start_at(space: &Space<'_>, gateway: &str, name: &str, address: &'static str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let said: Arc<Mutex<serde_json::Value>> = Arc::new(Mutex::new(json!({"format": 1})));
@@ -70,6 +76,7 @@ impl TestPod {
             name: name.to_owned(),
             pods: space.api(),
             tasks,
+            address,
             refuses,
         };
         pod.set_ready(true).await;
@@ -79,7 +86,7 @@ impl TestPod {
     /// What a kubelet would write.
     pub async fn set_ready(&self, ready: bool) {
         let status = if ready { "True" } else { "False" };
-        let patch = json!({"status": {"podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}], "phase": "Running",
+        let patch = json!({"status": {"podIP": self.address, "podIPs": [{"ip": self.address}], "phase": "Running",
             "conditions": [{"type": "Ready", "status": status}]}});
         let patch = Patch::Merge(&patch);
         self.pods

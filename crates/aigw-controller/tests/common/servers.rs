@@ -165,6 +165,7 @@ pub fn write_files(folder: &Path, authority: &Authority) {
     write("accounts.key", &accounts.serialize_pem());
     write("accounts.pub", &accounts.public_key_pem());
     write("audit.yaml", AUDIT);
+    write("egress.yaml", &super::network::egress(folder));
 }
 
 /// Starts the API server on what [`write_files`] wrote.
@@ -189,6 +190,7 @@ pub fn api_server(folder: &Path, port: u16, etcd: u16) -> Process {
         format!("--service-account-signing-key-file={}", file("accounts.key")),
         format!("--audit-policy-file={}", file("audit.yaml")),
         format!("--audit-log-path={}", file("audit.log")),
+        format!("--egress-selector-config-file={}", file("egress.yaml")),
         "--profiling=false".to_owned(),
     ];
     let command = binaries().join("kube-apiserver");

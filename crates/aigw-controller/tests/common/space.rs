@@ -67,6 +67,23 @@ impl Space<'_> {
         super::apply_all(&self.client, &self.name, all).await;
     }
 
+    /// Deletes a CustomResourceDefinition, and waits until it is gone.
+    pub async fn delete_definition(&self, name: &str) {
+        use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+        let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        let _ = api
+            .delete(name, &kube::api::DeleteParams::default())
+            .await
+            .unwrap();
+        eventually(Duration::from_secs(20), || async {
+            match api.get_opt(name).await {
+                Ok(None) => Ok(()),
+                other => Err(format!("{name} is still there: {:?}", other.is_ok())),
+            }
+        })
+        .await;
+    }
+
     /// Deletes an object.
     pub async fn delete(&self, group: &str, kind: &str, name: &str) {
         let api = super::kind_api(self, group, kind).await;

@@ -19,6 +19,7 @@ use crate::attempt::{Next, PATIENCE, Setback};
 use crate::effect::{Effect, Effects, ResponseHead};
 use crate::event::Inputs;
 use crate::headers;
+use crate::health::Health;
 use crate::ingress;
 use crate::ledger::{ErrorClass, Outcome};
 
@@ -43,12 +44,16 @@ impl Exchange {
         if let Some(attempt) = self.record.as_mut().and_then(|record| record.attempts.last_mut()) {
             attempt.status = Some(status.as_u16());
         }
+        if status.as_u16() >= 500 {
+            self.note_health(Health::Status(status.as_u16()), inputs);
+        }
         let passthrough = self
             .with_candidate(|c| c.backend.auth == BackendAuth::Passthrough)
             .unwrap_or(false);
         if let Some(setback) = self.setback_of(status, upstream, passthrough) {
             let next = self.plan.as_ref().map_or(Next::GiveUp, |plan| plan.peek(setback));
             if matches!(next, Next::Try(..)) {
+                self.note_answered(inputs);
                 self.cancel(None, inputs, effects);
                 self.last_failure = Some(status_refusal(status, retry_after(upstream)));
                 let next = self
@@ -59,11 +64,36 @@ impl Exchange {
             }
             let is_key_fault = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
             if setback == Setback::Misconfigured && is_key_fault {
+                self.note_answered(inputs);
                 self.cancel(None, inputs, effects);
                 return self.refuse(credential_rejected(status, self.backend_name()), inputs, effects);
             }
         }
         self.open_answer(status, upstream, inputs);
+    }
+
+    /// Counts what became of the current attempt, where the rule leaves out backends that fail.
+    pub(super) fn note_health(&self, health: Health, inputs: Inputs<'_>) {
+        let rule = self.place.and_then(|place| rule_at(&self.snapshot, place));
+        let Some((rule, ejection)) = rule.and_then(|rule| Some((rule, rule.ejection.as_ref()?))) else {
+            return;
+        };
+        let index = self.current.as_ref().map(|current| current.candidate);
+        if let Some(candidate) = index.and_then(|index| rule.candidates.get(index)) {
+            let name = &candidate.backend.name;
+            self.shared.health.note(ejection, name, health, inputs.now);
+        }
+    }
+
+    /// The same for an attempt that was answered; a status of 500 or more was counted with its head.
+    fn note_answered(&self, inputs: Inputs<'_>) {
+        let attempt = self.record.as_ref().and_then(|record| record.attempts.last());
+        if attempt
+            .and_then(|attempt| attempt.status)
+            .is_some_and(|status| status < 500)
+        {
+            self.note_health(Health::Good, inputs);
+        }
     }
 
     pub(super) fn backend_name(&self) -> String {
@@ -329,6 +359,7 @@ impl Exchange {
 
     /// A complete answer went to the client.
     fn succeed(&mut self, inputs: Inputs<'_>, effects: &mut Effects) {
+        self.note_answered(inputs);
         self.close_attempt(None, inputs);
         effects.push(Effect::End);
         let status = self.record.as_ref().map_or(0, |record| record.status);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aigw_config::Rule;
+use aigw_config::{Rule, RuleLimit};
 use aigw_translate::host::service;
 use aigw_translate::operation::Operation;
 use aigw_translate::request::Inbound;
@@ -58,12 +58,7 @@ impl Exchange {
         }
         let (place, order) = match &model {
             None => self.implied_backend(operation)?,
-            Some(model) => self.by_model(
-                operation,
-                asked.as_deref().unwrap_or(model),
-                model,
-                inputs.entropy,
-            )?,
+            Some(model) => self.by_model(operation, asked.as_deref().unwrap_or(model), model, inputs)?,
         };
         self.model = model;
         self.place = Some(place);
@@ -75,13 +70,17 @@ impl Exchange {
             record.route = Some(Arc::clone(&route.name));
             record.rule = Some(Arc::clone(&rule.name));
         }
+        if let Some(RuleLimit { key, limit }) = &rule.max_concurrent {
+            let permit = self.shared.rule(key, *limit);
+            self.permits._rule = Some(permit.ok_or_else(|| rule_busy(&rule.name, &route.name))?);
+        }
         if !self.record.as_ref().is_some_and(|record| record.stream) {
             self.hard_deadline = rule
                 .timeouts
                 .request
                 .and_then(|span| self.started?.checked_add(span.duration()));
         }
-        Ok(Plan::new(order, &rule.retry))
+        Ok(Plan::new(order, &rule.retry, inputs.entropy))
     }
 
     fn by_model(
@@ -89,7 +88,7 @@ impl Exchange {
         operation: Operation,
         asked: &str,
         model: &str,
-        entropy: u64,
+        inputs: Inputs<'_>,
     ) -> Result<(Place, Vec<usize>), Refusal> {
         let Some(request) = &self.request else {
             return Err(internal("no request"));
@@ -109,9 +108,13 @@ impl Exchange {
                 .get(index)
                 .is_some_and(|c| service(c.backend.schema.name, operation).is_some())
         };
-        let order = route::order(rule, entropy, usable);
+        let mut order = route::order(rule, inputs.entropy, usable);
         if order.is_empty() {
             return Err(unsupported(operation, model, rule));
+        }
+        let is_watched = rule.ejection.is_some() || rule.health_check.is_some();
+        if is_watched && order.len() > 1 {
+            self.shared.health.sift(rule, &mut order, inputs.now);
         }
         Ok((place, order))
     }
@@ -308,6 +311,18 @@ fn backend_busy(name: &str) -> Refusal {
         "backend_busy",
         ErrorClass::Denied,
         format!("The backend `{name}` serves as many requests as it may (`maxConcurrent`). Try again."),
+    )
+    .retry_after(1)
+}
+
+fn rule_busy(rule: &str, route: &str) -> Refusal {
+    Refusal::new(
+        503,
+        "rule_busy",
+        ErrorClass::Denied,
+        format!(
+            "Rule `{rule}` of route `{route}` serves as many requests as it may (`maxConcurrent`). Try again."
+        ),
     )
     .retry_after(1)
 }

@@ -8,6 +8,7 @@ use super::{Exchange, Phase};
 use crate::attempt::{Next, Setback};
 use crate::effect::{Effect, Effects};
 use crate::event::{Failure, FailureKind, Inputs};
+use crate::health::Health;
 use crate::ledger::{ErrorClass, Outcome};
 use crate::reply::Refusal;
 
@@ -114,6 +115,14 @@ impl Exchange {
         inputs: Inputs<'_>,
         effects: &mut Effects,
     ) {
+        // Counted once: one of 500 or more was counted with its head.
+        let attempt = self.record.as_ref().and_then(|record| record.attempts.last());
+        if attempt
+            .and_then(|attempt| attempt.status)
+            .is_none_or(|status| status < 500)
+        {
+            self.note_health(Health::Broken, inputs);
+        }
         self.close_attempt(Some(label), inputs);
         if matches!(self.phase, Phase::Flowing) {
             return self.cut(detail, inputs, effects);

@@ -85,8 +85,18 @@ impl Exchange {
             return;
         }
         self.phase = Phase::Body;
-        self.wait(inputs, self.snapshot.limits.timeouts.idle.duration());
+        let most = self.snapshot.limits.request_received;
+        self.intake.until = most.and_then(|most| inputs.now.checked_add(most.duration()));
+        self.wait_for_body(inputs);
         effects.push(Effect::ReadBody);
+    }
+
+    /// Waits for the next piece of the body.
+    fn wait_for_body(&mut self, inputs: Inputs<'_>) {
+        self.wait(inputs, self.snapshot.limits.timeouts.idle.duration());
+        if let Some(until) = self.intake.until {
+            self.deadline = self.deadline.map_or(Some(until), |idle| Some(idle.min(until)));
+        }
     }
 
     /// Grows the reservation of body bytes to `total`; answers 503 and returns false when the budget is used up.
@@ -121,7 +131,7 @@ impl Exchange {
         self.intake.length = total;
         let expected = self.permits.body.as_ref().map_or(total, Permit::amount);
         self.intake.take(data, expected);
-        self.wait(inputs, self.snapshot.limits.timeouts.idle.duration());
+        self.wait_for_body(inputs);
         effects.push(Effect::ReadBody);
     }
 
@@ -174,7 +184,12 @@ impl Exchange {
             408,
             "request_timeout",
             ErrorClass::Caller,
-            "No more of the request body arrived within the idle timeout (`limits.timeouts.idle`).",
+            match self.intake.until.is_some_and(|until| until <= inputs.now) {
+                true => "The request body did not come to its end in time (`limits.requestReceived`).",
+                false => {
+                    "No more of the request body arrived within the idle timeout (`limits.timeouts.idle`)."
+                }
+            },
         );
         self.refuse_unread(refusal, inputs, effects);
     }

@@ -92,6 +92,8 @@ struct Intake {
     /// All pieces, once there were two.
     joined: BytesMut,
     length: u64,
+    /// When it has to be whole.
+    until: Option<Instant>,
 }
 
 /// The attempt that is going on.
@@ -116,6 +118,7 @@ struct Current {
 #[derive(Debug, Default)]
 struct Permits {
     _request: Option<Permit>,
+    _rule: Option<Permit>,
     body: Option<Permit>,
     answer: Option<Permit>,
 }

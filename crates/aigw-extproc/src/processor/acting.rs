@@ -64,9 +64,10 @@ impl Call {
             false => self.settings.cluster(&attempt.backend.endpoint),
         };
         let mutation = if let Some(cluster) = cluster {
+            let listed = std::mem::take(&mut self.headers);
             let mutation = exchange
                 .request()
-                .map(|request| forward::direct(request, &attempt, &cluster, self.request.is_bare));
+                .map(|request| forward::direct(request, listed, &attempt, &cluster, self.request.is_bare));
             self.stage = Stage::Direct(attempt.attempt);
             self.drive = Some(drive);
             self.outgoing = forward::body(attempt.body);
@@ -77,7 +78,7 @@ impl Call {
                 return self.fail();
             };
             self.hold = Some(hold);
-            self.stage = Stage::Done;
+            self.stage = Stage::Parked;
             self.metadata = told;
             forward::parked(&id)
         };
@@ -88,7 +89,7 @@ impl Call {
                 self.answers.push_back(answer::trailers(Side::Request, names));
             } else if !self.request.is_bare {
                 self.answers
-                    .push_back(answer::body(Side::Request, Vec::new(), true));
+                    .push_back(answer::body(Side::Request, Bytes::new(), true));
             }
         }
     }
@@ -96,11 +97,11 @@ impl Call {
     fn answer_client(&mut self, wishes: Wishes) {
         if let Some(head) = wishes.head {
             let has_room = !self.response.is_bare || wishes.writes.is_empty();
-            let upstream = match &self.upstream {
+            let (status, listed) = match self.upstream.take() {
                 Some(upstream) if !wishes.end || (self.response.is_over && has_room) => upstream,
                 _ => return self.answer_whole(head.status, &head.headers, wishes.writes),
             };
-            let mutation = forward::response(upstream, &head);
+            let mutation = forward::response(status, listed, &head);
             self.answers.push_back(answer::head(Side::Response, mutation));
             self.is_answered = true;
         }
@@ -108,15 +109,14 @@ impl Call {
         let ends = wishes.end && self.response.trailers.is_none();
         for (index, data) in wishes.writes.into_iter().enumerate() {
             let is_end = ends && index + 1 == count;
-            self.answers
-                .push_back(answer::body(Side::Response, Vec::from(data), is_end));
+            self.answers.push_back(answer::body(Side::Response, data, is_end));
         }
         if wishes.end {
             if let Some(names) = self.response.trailers.take() {
                 self.answers.push_back(answer::trailers(Side::Response, names));
             } else if count == 0 && !self.response.is_bare {
                 self.answers
-                    .push_back(answer::body(Side::Response, Vec::new(), true));
+                    .push_back(answer::body(Side::Response, Bytes::new(), true));
             }
             // An upstream may answer before it has all of the request.
             self.outgoing.clear();

@@ -3,16 +3,12 @@
 //! <https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/service/ext_proc/v3/external_processor.proto>
 
 use bytes::Bytes;
-use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
-use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
-use envoy_types::pb::envoy::service::ext_proc::v3::{
-    BodyMutation, BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ImmediateResponse,
-    ProcessingResponse, StreamedBodyResponse, TrailersResponse,
-};
-use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use http::StatusCode;
 
 use super::headers;
+use super::wire::{
+    Act, Answer, BodyMutation, Change, Common, HeaderMutation, HttpStatus, Immediate, Piece, TrailersChange,
+};
 use crate::names;
 
 /// Which way a message travels.
@@ -23,87 +19,82 @@ pub(super) enum Side {
 }
 
 /// The head goes on with these changes; a request is routed by them.
-pub(super) fn head(side: Side, mutation: HeaderMutation) -> ProcessingResponse {
-    let answer = HeadersResponse {
-        response: Some(CommonResponse {
-            header_mutation: Some(mutation),
-            clear_route_cache: side == Side::Request,
-            ..CommonResponse::default()
+pub(super) fn head(side: Side, mutation: HeaderMutation) -> Answer {
+    let is_request = side == Side::Request;
+    let change = Change {
+        response: Some(Common {
+            header_mutation: (mutation != HeaderMutation::default()).then_some(mutation),
+            clear_route_cache: is_request,
+            ..Common::default()
         }),
     };
     message(match side {
-        Side::Request => Response::RequestHeaders(answer),
-        Side::Response => Response::ResponseHeaders(answer),
+        Side::Request => Act::RequestHead(change),
+        Side::Response => Act::ResponseHead(change),
     })
 }
 
 /// A piece of the body that goes on.
-pub(super) fn body(side: Side, data: Vec<u8>, end_of_stream: bool) -> ProcessingResponse {
-    let streamed = StreamedBodyResponse {
+pub(super) fn body(side: Side, data: Bytes, end_of_stream: bool) -> Answer {
+    let piece = Piece {
         body: data,
         end_of_stream,
-        ..StreamedBodyResponse::default()
     };
-    let answer = BodyResponse {
-        response: Some(CommonResponse {
+    let change = Change {
+        response: Some(Common {
             body_mutation: Some(BodyMutation {
-                mutation: Some(Mutation::StreamedResponse(streamed)),
+                streamed_response: Some(piece),
             }),
-            ..CommonResponse::default()
+            ..Common::default()
         }),
     };
     message(match side {
-        Side::Request => Response::RequestBody(answer),
-        Side::Response => Response::ResponseBody(answer),
+        Side::Request => Act::RequestBody(change),
+        Side::Response => Act::ResponseBody(change),
     })
 }
 
 /// Trailers, none of which go on.
-pub(super) fn trailers(side: Side, names: Vec<String>) -> ProcessingResponse {
-    let answer = TrailersResponse {
+pub(super) fn trailers(side: Side, names: Vec<Bytes>) -> Answer {
+    let change = TrailersChange {
         header_mutation: Some(HeaderMutation {
             remove_headers: names,
             ..HeaderMutation::default()
         }),
     };
     message(match side {
-        Side::Request => Response::RequestTrailers(answer),
-        Side::Response => Response::ResponseTrailers(answer),
+        Side::Request => Act::RequestTrailers(change),
+        Side::Response => Act::ResponseTrailers(change),
     })
 }
 
 /// A whole answer to the client in place of any other. Envoy adds its length.
-pub(super) fn immediate(
-    status: StatusCode,
-    client: &http::HeaderMap,
-    pieces: Vec<Bytes>,
-) -> ProcessingResponse {
-    message(Response::ImmediateResponse(ImmediateResponse {
+pub(super) fn immediate(status: StatusCode, client: &http::HeaderMap, pieces: Vec<Bytes>) -> Answer {
+    message(Act::Immediate(Box::new(Immediate {
         status: Some(HttpStatus {
             code: i32::from(status.as_u16()),
         }),
         headers: Some(headers::all(client)),
         body: joined(pieces),
         details: names::ANSWERED.to_owned(),
-        ..ImmediateResponse::default()
-    }))
+    })))
 }
 
-/// Pieces as one; a single piece that nobody else holds is not copied.
-pub(super) fn joined(mut pieces: Vec<Bytes>) -> Vec<u8> {
+/// Pieces as one; a single piece is not copied.
+fn joined(mut pieces: Vec<Bytes>) -> Bytes {
     match pieces.pop() {
-        None => Vec::new(),
-        Some(only) if pieces.is_empty() => Vec::from(only),
+        None => Bytes::new(),
+        Some(only) if pieces.is_empty() => only,
         Some(last) => {
             pieces.push(last);
-            pieces.concat()
+            Bytes::from(pieces.concat())
         }
     }
 }
 
-fn message(response: Response) -> ProcessingResponse {
-    ProcessingResponse {
-        response: Some(response),
-        ..ProcessingResponse::default()
+fn message(act: Act) -> Answer {
+    Answer {
+        act: Some(act),
+        dynamic_metadata: None,
     }
 }

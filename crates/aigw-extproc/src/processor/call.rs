@@ -9,17 +9,15 @@ use aigw_engine::{Attempt, Effects, Event, Failure, FailureKind, RequestHead};
 use aigw_proxy::Hold;
 use aigw_runtime::{Drive, FAILED};
 use bytes::Bytes;
-use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
-use envoy_types::pb::envoy::service::ext_proc::v3::{
-    HeaderMutation, HttpHeaders, ProcessingRequest, ProcessingResponse,
-};
 use envoy_types::pb::google::protobuf::Struct;
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use http::{HeaderValue, Method, StatusCode, Uri};
 
 use super::answer::{self, Side};
+use super::headers::Listed;
 use super::metadata::metadata;
 use super::service::Settings;
+use super::wire::{Answer, Event as Said, Head, HeaderMutation, Word};
 use super::{flags, headers};
 use crate::names;
 
@@ -37,16 +35,19 @@ pub(super) struct Call {
     pub(super) stage: Stage,
     pub(super) request: Incoming,
     pub(super) response: Incoming,
-    /// The upstream's head as it came.
-    pub(super) upstream: Option<(StatusCode, HeaderMap)>,
+    /// The client's headers as they came, until the request goes on.
+    pub(super) headers: Listed,
+    /// The upstream's head as it came, until it goes on.
+    pub(super) upstream: Option<(StatusCode, Listed)>,
     /// The engine's wish, until the client's body is over.
     pub(super) attempt: Option<Box<Attempt>>,
     /// What is left of the attempt's body.
     pub(super) outgoing: Bytes,
     /// The answer to the upstream's head is out.
     pub(super) is_answered: bool,
-    pub(super) answers: VecDeque<ProcessingResponse>,
+    pub(super) answers: VecDeque<Answer>,
     pub(super) metadata: Option<Struct>,
+    /// A parked exchange.
     pub(super) hold: Option<Hold>,
 }
 
@@ -57,6 +58,10 @@ pub(super) enum Stage {
     Request,
     /// Envoy has the attempt of this number.
     Direct(u32),
+    /// Envoy takes the exchange to the native host. Once it is there this call ends, so that the answer passes it by.
+    Parked,
+    /// Envoy's own answer passes to the client as it is.
+    Passing,
     /// Nothing follows the answers.
     Done,
     /// The stream breaks off after the answers.
@@ -72,7 +77,7 @@ pub(super) struct Incoming {
     pub(super) is_bare: bool,
     /// Bytes that are still to come, where the head says how many.
     left: Option<u64>,
-    pub(super) trailers: Option<Vec<String>>,
+    pub(super) trailers: Option<Vec<Bytes>>,
 }
 
 impl Incoming {
@@ -90,16 +95,18 @@ impl Incoming {
 }
 
 impl Call {
-    pub(super) fn new(settings: Arc<Settings>, listener: Arc<str>, peer: Option<IpAddr>) -> Self {
+    /// A call for an exchange at `listener` with the client at `peer`.
+    pub(super) fn new(settings: Arc<Settings>, listener: &str, peer: Option<&str>) -> Self {
         Self {
             drive: Some(Drive::new(Arc::clone(&settings.gateway))),
             settings,
-            listener,
-            peer,
+            listener: listener.into(),
+            peer: peer.and_then(address),
             effects: Effects::new(),
             stage: Stage::Request,
             request: Incoming::default(),
             response: Incoming::default(),
+            headers: Listed::default(),
             upstream: None,
             attempt: None,
             outgoing: Bytes::new(),
@@ -120,6 +127,13 @@ impl Call {
         self.stage == Stage::Broken
     }
 
+    /// A step of it may take long.
+    pub(super) fn is_large(&self) -> bool {
+        self.drive
+            .as_ref()
+            .is_some_and(|drive| drive.exchange().is_large())
+    }
+
     /// What holds the answer of a parked exchange back. Envoy must have taken notice of the end of this call before: what of an
     /// answer it has sent here by then is lost.
     pub(super) fn take_hold(&mut self) -> Option<Hold> {
@@ -127,7 +141,7 @@ impl Call {
     }
 
     /// The next message to Envoy.
-    pub(super) fn next_answer(&mut self) -> Option<ProcessingResponse> {
+    pub(super) fn next_answer(&mut self) -> Option<Answer> {
         if let Some(answer) = self.answers.pop_front() {
             return Some(answer);
         }
@@ -143,38 +157,50 @@ impl Call {
                 None => is_end = true,
             }
         }
-        Some(answer::body(Side::Request, Vec::from(piece), is_end))
+        Some(answer::body(Side::Request, piece, is_end))
     }
 
     /// Takes a message of Envoy's.
-    pub(super) fn take(&mut self, message: ProcessingRequest) {
-        match message.request {
-            Some(Request::RequestHeaders(head)) => self.take_request(head),
-            Some(Request::RequestBody(body)) => {
+    pub(super) fn take(&mut self, message: Word) {
+        match message.event {
+            Some(Said::RequestHead(head)) => self.take_request(head),
+            Some(Said::RequestBody(body)) => {
                 if !body.body.is_empty() {
-                    self.on(Event::Body(Bytes::from(body.body)));
+                    self.on(Event::Body(body.body));
                 }
                 if body.end_of_stream {
                     self.take_request_end(None);
                 }
             }
-            Some(Request::RequestTrailers(trailers)) => {
+            Some(Said::RequestTrailers(trailers)) => {
                 self.take_request_end(Some(headers::names(trailers.trailers)));
             }
-            Some(Request::ResponseHeaders(head)) => self.take_response(head),
-            Some(Request::ResponseBody(body)) => {
+            Some(Said::ResponseHead(head)) => self.take_response(head),
+            Some(Said::ResponseBody(body)) if self.stage == Stage::Passing => {
+                if body.end_of_stream {
+                    self.stage = Stage::Done;
+                }
+                let passed = answer::body(Side::Response, body.body, body.end_of_stream);
+                self.answers.push_back(passed);
+            }
+            Some(Said::ResponseBody(body)) => {
                 self.response.count(body.body.len());
                 if !body.body.is_empty() {
                     self.on_upstream(|attempt| Event::UpstreamChunk {
                         attempt,
-                        data: Bytes::from(body.body),
+                        data: body.body,
                     });
                 }
                 if body.end_of_stream {
                     self.take_response_end(None);
                 }
             }
-            Some(Request::ResponseTrailers(trailers)) => {
+            Some(Said::ResponseTrailers(_)) if self.stage == Stage::Passing => {
+                self.answers
+                    .push_back(answer::trailers(Side::Response, Vec::new()));
+                self.stage = Stage::Done;
+            }
+            Some(Said::ResponseTrailers(trailers)) => {
                 self.take_response_end(Some(headers::names(trailers.trailers)));
             }
             None => {}
@@ -185,56 +211,71 @@ impl Call {
         }
     }
 
-    fn take_request(&mut self, message: HttpHeaders) {
+    fn take_request(&mut self, mut message: Head) {
         if self.request.has_begun {
             return;
         }
         self.request.begin(message.end_of_stream);
+        if self.settings.reach.is_some() {
+            let mut said = |name| headers::take(message.headers.as_mut()?, name);
+            self.listener = said(names::LISTENER_HEADER).unwrap_or_default().into();
+            self.peer = said(names::PEER_HEADER).as_deref().and_then(address);
+        }
         let head = headers::head(message.headers);
         let (Ok(method), Ok(uri)) = (
-            Method::from_bytes(head.method.as_bytes()),
-            Uri::try_from(head.path),
+            Method::from_bytes(&head.method),
+            Uri::from_maybe_shared(head.path),
         ) else {
             // No exchange begins with what is no HTTP.
             return self.answer_whole(StatusCode::BAD_REQUEST, &HeaderMap::new(), Vec::new());
         };
+        self.headers = head.listed;
         self.on(Event::Request(Box::new(RequestHead {
             method,
             uri,
             headers: head.headers,
-            authority: head.authority,
+            authority: headers::text(head.authority),
             listener: Arc::clone(&self.listener),
             peer: self.peer,
             no_body: message.end_of_stream,
         })));
     }
 
-    fn take_request_end(&mut self, trailers: Option<Vec<String>>) {
+    fn take_request_end(&mut self, trailers: Option<Vec<Bytes>>) {
         self.request.is_over = true;
         self.request.trailers = trailers;
         self.on(Event::BodyEnd);
     }
 
-    fn take_response(&mut self, message: HttpHeaders) {
+    fn take_response(&mut self, message: Head) {
         if !matches!(self.stage, Stage::Direct(_)) {
-            // Envoy's own answer to what it did not take for a request: it goes to the client as it is.
+            // Envoy's own answer to what it did not take for a request, or because it does not reach the native host. The call goes on
+            // to its end: what Envoy had sent here after an earlier one would be lost, and the client would wait for it.
             self.drive = None;
-            self.answers
-                .push_back(answer::head(Side::Response, HeaderMutation::default()));
-            self.stage = Stage::Done;
+            self.hold = None;
+            let mut mutation = HeaderMutation::default();
+            mutation
+                .remove_headers
+                .push(Bytes::from_static(names::LOCAL_REPLY_HEADER.as_bytes()));
+            self.answers.push_back(answer::head(Side::Response, mutation));
+            self.is_answered = true;
+            self.stage = match message.end_of_stream {
+                true => Stage::Done,
+                false => Stage::Passing,
+            };
             return;
         }
         self.commit();
         self.response.begin(message.end_of_stream);
         let head = headers::head(message.headers);
-        let status = StatusCode::from_bytes(head.status.as_bytes()).unwrap_or(StatusCode::BAD_GATEWAY);
+        let status = StatusCode::from_bytes(&head.status).unwrap_or(StatusCode::BAD_GATEWAY);
         if let Some(flags) = head.headers.get(names::LOCAL_REPLY_HEADER) {
             let failure = flags::failure(flags.to_str().unwrap_or_default());
             return self.on_upstream(|attempt| Event::UpstreamFailed { attempt, failure });
         }
         let length = head.headers.get(CONTENT_LENGTH);
         self.response.left = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        self.upstream = Some((status, head.headers.clone()));
+        self.upstream = Some((status, head.listed));
         self.on_upstream(|attempt| Event::UpstreamHead {
             attempt,
             status,
@@ -245,14 +286,18 @@ impl Call {
         }
     }
 
-    fn take_response_end(&mut self, trailers: Option<Vec<String>>) {
+    fn take_response_end(&mut self, trailers: Option<Vec<Bytes>>) {
         self.response.is_over = true;
         self.response.trailers = trailers;
         self.on_upstream(|attempt| Event::UpstreamEnd { attempt });
     }
 
-    /// The engine's deadline has passed.
-    pub(super) fn take_deadline(&mut self) {
+    /// The engine's deadline has passed, or a parked exchange is in the native host's hands.
+    pub(super) fn take_turn(&mut self) {
+        if self.stage == Stage::Parked {
+            self.stage = Stage::Done;
+            return;
+        }
         self.commit();
         self.on(Event::Deadline);
         self.act();
@@ -269,20 +314,23 @@ impl Call {
             self.on_upstream(|attempt| Event::UpstreamFailed { attempt, failure });
         }
         self.drive = None;
+        self.hold = None;
         self.stage = Stage::Done;
     }
 
-    /// Ready when [`Call::take_deadline`] is due.
-    pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.drive {
-            Some(drive) => drive.poll_deadline(cx),
-            None => Poll::Pending,
+    /// Ready when [`Call::take_turn`] is due.
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match (&mut self.drive, &mut self.hold) {
+            (Some(drive), _) => drive.poll_deadline(cx),
+            (None, Some(hold)) => hold.poll_taken(cx),
+            (None, None) => Poll::Pending,
         }
     }
 
     /// The exchange panicked: it is dropped, which leaves its record, and the client is told where it still can be.
     pub(super) fn fail(&mut self) {
         self.drive = None;
+        self.hold = None;
         self.outgoing.clear();
         self.answers.clear();
         if self.is_answered {
@@ -322,4 +370,8 @@ impl Call {
             drive.commit();
         }
     }
+}
+
+fn address(text: &str) -> Option<IpAddr> {
+    text.parse().ok().map(|address: IpAddr| address.to_canonical())
 }

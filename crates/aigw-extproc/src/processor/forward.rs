@@ -2,43 +2,70 @@
 
 use aigw_engine::{Attempt, AttemptBody, RequestHead, ResponseHead};
 use bytes::Bytes;
-use envoy_types::pb::envoy::service::ext_proc::v3::HeaderMutation;
 use http::StatusCode;
-use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::header::{CONTENT_LENGTH, HeaderValue};
 
-use super::headers::{difference, set};
+use super::headers::{Listed, difference, set};
+use super::wire::HeaderMutation;
 use crate::names;
 
 /// Without it Envoy finds no route; the route takes it away.
 const ROUTED_BY: &str = "x-forwarded-proto";
+const LENGTH: &str = "content-length";
+/// How often Envoy's router goes on to another place of the cluster where one cannot be reached; the route says once.
+///
+/// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/router_filter#x-envoy-max-retries>
+const RETRIES: &str = "x-envoy-max-retries";
+/// More are of no use: places that cannot be reached are passed over by then.
+const MOST_RETRIES: usize = 5;
 
-/// The client's request becomes the attempt that Envoy sends to the upstream's own `cluster`. `is_bare`: it has no body.
+/// The client's request, with the headers `listed`, becomes the attempt that Envoy sends to the upstream's own `cluster`. `is_bare`:
+/// it has no body.
 pub(super) fn direct(
     client: &RequestHead,
+    listed: Listed,
     attempt: &Attempt,
     cluster: &str,
     is_bare: bool,
 ) -> HeaderMutation {
-    let mut mutation = difference(&client.headers, &attempt.headers);
+    let mut mutation = difference(listed, &attempt.headers);
     mutation.remove_headers.retain(|name| name != ROUTED_BY);
     if attempt.method != client.method {
-        set(&mut mutation, ":method", attempt.method.as_str().as_bytes());
+        set(&mut mutation, ":method", attempt.method.to_string());
     }
     if client.uri.path_and_query().map(|path| path.as_str()) != Some(&attempt.path) {
-        set(&mut mutation, ":path", attempt.path.as_bytes());
+        set(&mut mutation, ":path", attempt.path.clone());
     }
     let authority = &attempt.backend.endpoint.authority;
     if *authority != client.authority {
-        set(&mut mutation, ":authority", authority.as_bytes());
+        set(
+            &mut mutation,
+            ":authority",
+            Bytes::copy_from_slice(authority.as_bytes()),
+        );
     }
     if !is_bare {
         let length = match &attempt.body {
             AttemptBody::None => 0,
             AttemptBody::Whole(body) => body.len(),
         };
-        set_length(&mut mutation, &client.headers, &length.to_string());
+        let old = client.headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
+        set_length(&mut mutation, old, length.to_string().into());
     }
-    set(&mut mutation, names::CLUSTER_HEADER, cluster.as_bytes());
+    set(
+        &mut mutation,
+        names::CLUSTER_HEADER,
+        Bytes::copy_from_slice(cluster.as_bytes()),
+    );
+    let others = attempt
+        .backend
+        .places
+        .as_ref()
+        .map_or(0, |places| places.len().saturating_sub(1));
+    if others > 1 {
+        // As many as there are places to go on to.
+        set(&mut mutation, RETRIES, others.min(MOST_RETRIES).to_string());
+    }
     mutation
 }
 
@@ -53,41 +80,47 @@ pub(super) fn body(body: AttemptBody) -> Bytes {
 /// The client's request becomes one that has nothing but the id of its exchange.
 pub(super) fn parked(id: &str) -> HeaderMutation {
     let mut mutation = HeaderMutation::default();
-    mutation.remove_headers.push("transfer-encoding".to_owned());
-    set(&mut mutation, CONTENT_LENGTH.as_str(), b"0");
-    set(&mut mutation, names::EXCHANGE_HEADER, id.as_bytes());
-    set(
-        &mut mutation,
-        names::CLUSTER_HEADER,
-        names::LOCAL_CLUSTER.as_bytes(),
-    );
+    mutation
+        .remove_headers
+        .push(Bytes::from_static(b"transfer-encoding"));
+    set(&mut mutation, LENGTH, "0");
+    set(&mut mutation, names::EXCHANGE_HEADER, id.to_owned());
+    set(&mut mutation, names::CLUSTER_HEADER, names::LOCAL_CLUSTER);
     mutation
 }
 
-/// The upstream's head becomes the client's.
-pub(super) fn response((status, upstream): &(StatusCode, HeaderMap), head: &ResponseHead) -> HeaderMutation {
-    let mut mutation = difference(upstream, &head.headers);
+/// The upstream's head, with the headers `listed`, becomes the client's.
+pub(super) fn response(status: StatusCode, listed: Listed, head: &ResponseHead) -> HeaderMutation {
+    let old = listed.get(&CONTENT_LENGTH);
+    let mut mutation = difference(listed, &head.headers);
     match head.headers.get(CONTENT_LENGTH) {
-        Some(length) => set_length(&mut mutation, upstream, length.to_str().unwrap_or_default()),
-        None if upstream.contains_key(CONTENT_LENGTH) => {
-            mutation.remove_headers.push(CONTENT_LENGTH.as_str().to_owned());
+        Some(length) => {
+            let length = Bytes::copy_from_slice(length.as_bytes());
+            set_length(&mut mutation, old.as_deref(), length);
+        }
+        None if old.is_some() => {
+            mutation
+                .remove_headers
+                .push(Bytes::from_static(LENGTH.as_bytes()));
         }
         None => {}
     }
-    if head.status != *status {
-        set(&mut mutation, ":status", head.status.as_str().as_bytes());
+    if head.status != status {
+        set(&mut mutation, ":status", head.status.as_str().to_owned());
     }
     mutation
 }
 
-fn set_length(mutation: &mut HeaderMutation, from: &HeaderMap, length: &str) {
-    if from.get(CONTENT_LENGTH).is_none_or(|old| old != length) {
-        set(mutation, CONTENT_LENGTH.as_str(), length.as_bytes());
+fn set_length(mutation: &mut HeaderMutation, old: Option<&[u8]>, length: Bytes) {
+    if old != Some(&length) {
+        set(mutation, LENGTH, length);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::headers::head;
+    use super::super::wire::{Header, Headers};
     use super::*;
 
     fn sets(mutation: &HeaderMutation) -> Vec<(&str, &[u8])> {
@@ -96,7 +129,7 @@ mod tests {
             .iter()
             .filter_map(|option| option.header.as_ref());
         headers
-            .map(|header| (header.key.as_str(), header.raw_value.as_slice()))
+            .map(|header| (std::str::from_utf8(&header.key).unwrap(), &*header.raw_value))
             .collect()
     }
 
@@ -115,9 +148,19 @@ mod tests {
 
     #[test]
     fn lengths_follow_the_engines_head() {
-        let upstream = HeaderMap::from_iter([(CONTENT_LENGTH, http::HeaderValue::from_static("11"))]);
-        let upstream = (StatusCode::OK, upstream);
-        let head = |length: Option<&'static str>| ResponseHead {
+        let upstream = || {
+            let header = Header {
+                key: Bytes::from_static(b"content-length"),
+                value: Bytes::new(),
+                raw_value: Bytes::from_static(b"11"),
+            };
+            head(Some(Headers {
+                headers: vec![header],
+            }))
+            .listed
+        };
+        let response = |head: &ResponseHead| response(StatusCode::OK, upstream(), head);
+        let answer = |length: Option<&'static str>| ResponseHead {
             status: StatusCode::OK,
             headers: length
                 .map(|length| (CONTENT_LENGTH, http::HeaderValue::from_static(length)))
@@ -125,12 +168,9 @@ mod tests {
                 .collect(),
             close: false,
         };
-        assert_eq!(
-            response(&upstream, &head(None)).remove_headers,
-            ["content-length"]
-        );
-        assert_eq!(response(&upstream, &head(Some("11"))), HeaderMutation::default());
-        let longer = response(&upstream, &head(Some("13")));
+        assert_eq!(response(&answer(None)).remove_headers, ["content-length"]);
+        assert_eq!(response(&answer(Some("11"))), HeaderMutation::default());
+        let longer = response(&answer(Some("13")));
         assert_eq!(sets(&longer), [("content-length", &b"13"[..])]);
     }
 }

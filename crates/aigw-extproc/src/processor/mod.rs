@@ -7,12 +7,14 @@
 mod acting;
 mod answer;
 mod call;
+mod clusters;
 mod flags;
 mod forward;
 mod headers;
 mod metadata;
 mod service;
 mod stream;
+mod wire;
 
 pub use metadata::metadata;
 pub use service::Processor;

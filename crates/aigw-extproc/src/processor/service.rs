@@ -1,22 +1,25 @@
 //! The gRPC services of the external processor.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use aigw_config::Endpoint;
 use aigw_proxy::Parking;
 use aigw_runtime::Gateway;
-use envoy_types::pb::envoy::service::ext_proc::v3::ProcessingRequest;
-use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
-    ExternalProcessor, ExternalProcessorServer,
-};
+use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::SERVICE_NAME;
+use futures_util::future::{Ready, ready};
+use tonic::body::Body;
+use tonic::server::{Grpc, NamedService, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use super::call::Call;
+use super::clusters::ClusterNames;
 use super::stream::Answers;
+use super::wire::{Answer, Wire, Word};
 use crate::{names, xds};
 
+/// Its path.
+const PROCESS: &str = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
 /// Largest message of Envoy's: as much of a body as its buffers hold.
 const MAX_MESSAGE: usize = 64 << 20;
 
@@ -35,15 +38,15 @@ pub(super) struct Settings {
     pub reach: Option<xds::Server>,
     /// Envoy is told of every record, not only of costs.
     pub tells: bool,
+    pub clusters: Arc<ClusterNames>,
 }
 
 impl Settings {
     /// The cluster in which Envoy has an endpoint; `None` where it cannot send to it.
-    pub fn cluster(&self, endpoint: &Endpoint) -> Option<String> {
-        match &self.reach {
-            Some(xds) => xds.cluster(endpoint),
-            None => Some(names::cluster(endpoint)),
-        }
+    pub fn cluster(&self, endpoint: &Endpoint) -> Option<Arc<str>> {
+        let name = self.clusters.of(endpoint);
+        let reaches = self.reach.as_ref().is_none_or(|xds| xds.has_cluster(&name));
+        reaches.then_some(name)
     }
 }
 
@@ -56,6 +59,7 @@ impl Processor {
                 parking,
                 reach: None,
                 tells: false,
+                clusters: Arc::default(),
             }),
         }
     }
@@ -74,33 +78,47 @@ impl Processor {
         Arc::make_mut(&mut self.settings).tells = tells;
         self
     }
+}
 
-    /// As a gRPC service.
-    pub(crate) fn service(self) -> ExternalProcessorServer<Self> {
-        ExternalProcessorServer::new(self).max_decoding_message_size(MAX_MESSAGE)
+impl NamedService for Processor {
+    const NAME: &'static str = SERVICE_NAME;
+}
+
+impl Processor {
+    /// Whether a request is for the only method of the service.
+    pub(crate) fn is_meant<B>(request: &http::Request<B>) -> bool {
+        request.uri().path() == PROCESS
+    }
+
+    /// Answers such a request.
+    pub(crate) async fn answer(self, request: http::Request<Body>) -> http::Response<Body> {
+        let mut grpc = Grpc::new(Wire).apply_max_message_size_config(Some(MAX_MESSAGE), None);
+        grpc.streaming(self, request).await
     }
 }
 
-#[tonic::async_trait]
-impl ExternalProcessor for Processor {
-    type ProcessStream = Answers;
+impl StreamingService<Word> for Processor {
+    type Response = Answer;
+    type ResponseStream = Answers;
+    type Future = Ready<Result<Response<Answers>, Status>>;
 
-    async fn process(
-        &self,
-        request: Request<Streaming<ProcessingRequest>>,
-    ) -> Result<Response<Answers>, Status> {
+    fn call(&mut self, request: Request<Streaming<Word>>) -> Self::Future {
         let said = |name| request.metadata().get(name)?.to_str().ok();
-        let listener = said(names::LISTENER_METADATA).unwrap_or_default();
-        let peer = said(names::PEER_HEADER).and_then(|peer| peer.parse::<IpAddr>().ok());
-        let peer = peer.map(|peer| peer.to_canonical());
-        let call = Call::new(Arc::clone(&self.settings), Arc::from(listener), peer);
-        Ok(Response::new(Answers::new(request.into_inner(), call)))
+        let call = match self.settings.reach {
+            // An Envoy of this process's tells both with the request itself.
+            Some(_) => Call::new(Arc::clone(&self.settings), "", None),
+            None => {
+                let listener = said(names::LISTENER_HEADER).unwrap_or_default();
+                Call::new(Arc::clone(&self.settings), listener, said(names::PEER_HEADER))
+            }
+        };
+        ready(Ok(Response::new(Answers::new(request.into_inner(), call))))
     }
 }
 
 /// `grpc.health.v1`, which says that the processor serves.
 pub(crate) async fn health() -> HealthServer<impl Health> {
     let (reporter, service) = tonic_health::server::health_reporter();
-    reporter.set_serving::<ExternalProcessorServer<Processor>>().await;
+    reporter.set_serving::<Processor>().await;
     service
 }

@@ -5,27 +5,31 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use aigw_proxy::Hold;
-use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse};
 use futures_util::Stream;
 use tonic::{Status, Streaming};
 
 use super::call::Call;
+use super::wire::{Answer, Word};
+use crate::calls::go_apart;
 
 /// The stream.
-pub struct Answers {
+pub(super) struct Answers {
     /// `None` when somebody else waits for their end.
-    messages: Option<Streaming<ProcessingRequest>>,
+    messages: Option<Streaming<Word>>,
     call: Box<Call>,
     /// The last item was an error.
     is_closed: bool,
+    /// The call has a task of its own.
+    is_apart: bool,
 }
 
 impl Answers {
-    pub(super) fn new(messages: Streaming<ProcessingRequest>, call: Call) -> Self {
+    pub(super) fn new(messages: Streaming<Word>, call: Call) -> Self {
         Self {
             messages: Some(messages),
             call: Box::new(call),
             is_closed: false,
+            is_apart: false,
         }
     }
 
@@ -38,7 +42,7 @@ impl Answers {
 }
 
 impl Stream for Answers {
-    type Item = Result<ProcessingResponse, Status>;
+    type Item = Result<Answer, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
@@ -55,6 +59,12 @@ impl Stream for Answers {
                 }
                 return Poll::Ready(None);
             }
+            if !self.is_apart && self.call.is_large() {
+                self.is_apart = true;
+                go_apart();
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let Some(messages) = self.messages.as_mut() else {
                 return Poll::Ready(None);
             };
@@ -62,8 +72,8 @@ impl Stream for Answers {
                 Poll::Ready(Some(Ok(message))) => self.guard(|call| call.take(message)),
                 Poll::Ready(Some(Err(_)) | None) => self.guard(Call::take_leave),
                 Poll::Pending => {
-                    ready!(self.call.poll_deadline(cx));
-                    self.guard(Call::take_deadline);
+                    ready!(self.call.poll_turn(cx));
+                    self.guard(Call::take_turn);
                 }
             }
         }
@@ -71,7 +81,7 @@ impl Stream for Answers {
 }
 
 /// Holds until Envoy, too, has ended the call.
-async fn until_left(mut messages: Streaming<ProcessingRequest>, hold: Hold) {
+async fn until_left(mut messages: Streaming<Word>, hold: Hold) {
     while let Ok(Some(_)) = messages.message().await {}
     drop(hold);
 }

@@ -1,23 +1,20 @@
 //! Where Envoy sends requests: upstreams by name or address, and the sockets of this process.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use aigw_config::Endpoint;
+use aigw_config::{Endpoint, Place};
 use envoy_types::pb::envoy::config::cluster::v3::circuit_breakers::Thresholds;
 use envoy_types::pb::envoy::config::cluster::v3::cluster::{
-    ClusterDiscoveryType, CustomClusterType, DiscoveryType, EdsClusterConfig,
+    ClusterDiscoveryType, CustomClusterType, DiscoveryType, EdsClusterConfig, LbPolicy,
 };
 use envoy_types::pb::envoy::config::cluster::v3::{CircuitBreakers, Cluster, UpstreamConnectionOptions};
 use envoy_types::pb::envoy::config::core::v3::{
-    Address, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions as CommonOptions,
-    KeepaliveSettings, TcpKeepalive, TransportSocket,
+    Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions as CommonOptions, KeepaliveSettings,
+    TcpKeepalive, TransportSocket,
 };
-use envoy_types::pb::envoy::config::endpoint::v3::{
-    ClusterLoadAssignment, Endpoint as LbAddress, LbEndpoint, LocalityLbEndpoints, lb_endpoint,
-};
+use envoy_types::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use envoy_types::pb::envoy::extensions::clusters::common::dns::v3::DnsLookupFamily;
 use envoy_types::pb::envoy::extensions::clusters::dns::v3::DnsCluster;
 use envoy_types::pb::envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig;
@@ -32,7 +29,7 @@ use super::listener::MAX_HEADERS;
 use super::materials::Materials;
 use super::options::Options;
 use super::typed::{ads, any, duration, extension, number, pipe, seconds, socket};
-use super::upstream_tls;
+use super::{spread, upstream_tls};
 use crate::bootstrap::At;
 use crate::names;
 
@@ -46,7 +43,7 @@ const KEEP_LOCAL: Duration = Duration::from_secs(90);
 /// How long the sockets of this process may take to accept.
 const CONNECT_LOCAL: Duration = Duration::from_secs(5);
 /// How often a connection to the processor is asked whether it is alive, and how long it may take to say so.
-const PING: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
+pub(super) const PING: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(8));
 /// Bytes that an HTTP/2 stream may be ahead of its reader, and all streams of a connection together.
 const WINDOWS: (u32, u32) = (1 << 20, 16 << 20);
 const OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -61,6 +58,7 @@ pub(super) struct Upstream {
 pub(super) fn upstream(
     name: &str,
     endpoint: &Endpoint,
+    places: Option<&[Place]>,
     connect: Duration,
     materials: &Materials,
     options: &Options,
@@ -68,7 +66,7 @@ pub(super) fn upstream(
     let keep = if endpoint.https { KEEP } else { KEEP_PLAIN };
     let mut cluster = Cluster {
         connect_timeout: duration(connect),
-        transport_socket: transport(endpoint, materials, options)?,
+        transport_socket: transport(endpoint, places, materials, options)?,
         upstream_connection_options: Some(UpstreamConnectionOptions {
             tcp_keepalive: Some(TcpKeepalive {
                 keepalive_probes: number(3),
@@ -79,23 +77,31 @@ pub(super) fn upstream(
         }),
         ..unlimited(name, keep, protocol(endpoint.https))
     };
-    let addresses = assignment(name, socket(&endpoint.host, endpoint.port));
-    if endpoint.host.parse::<IpAddr>().is_ok() {
-        cluster.cluster_discovery_type = Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into()));
-        cluster.eds_cluster_config = Some(EdsClusterConfig {
-            eds_config: ads(),
-            service_name: String::new(),
-        });
+    let spread = spread::of(endpoint, places, options)?;
+    let addresses = spread::assignment(name, spread.addresses);
+    if places.is_some() {
+        cluster.lb_policy = LbPolicy::LeastRequest.into();
+        // Connections to an address that is gone end with their requests.
+        cluster.ignore_health_on_host_removal = true;
+        cluster.outlier_detection = Some(spread::avoid());
+        cluster.common_lb_config = Some(spread::rather_all_than_none());
+    }
+    if let Some(all_in_one) = spread.by_name {
+        cluster.cluster_discovery_type = Some(ClusterDiscoveryType::ClusterType(by_name(all_in_one)));
+        cluster.load_assignment = Some(addresses);
         return Ok(Upstream {
             cluster,
-            addresses: Some(addresses),
+            addresses: None,
         });
     }
-    cluster.cluster_discovery_type = Some(ClusterDiscoveryType::ClusterType(by_name()));
-    cluster.load_assignment = Some(addresses);
+    cluster.cluster_discovery_type = Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into()));
+    cluster.eds_cluster_config = Some(EdsClusterConfig {
+        eds_config: ads(),
+        service_name: String::new(),
+    });
     Ok(Upstream {
         cluster,
-        addresses: None,
+        addresses: Some(addresses),
     })
 }
 
@@ -105,7 +111,7 @@ pub(super) fn native(name: &str, path: &Path) -> Cluster {
     Cluster {
         connect_timeout: duration(CONNECT_LOCAL),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
-        load_assignment: Some(assignment(name, pipe(path))),
+        load_assignment: Some(spread::assignment(name, [(pipe(path), String::new())])),
         ..unlimited(name, KEEP_LOCAL, explicit(http1))
     }
 }
@@ -129,7 +135,7 @@ pub(super) fn processor(at: &At) -> Cluster {
     Cluster {
         connect_timeout: duration(CONNECT_LOCAL),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
-        load_assignment: Some(assignment(name, address)),
+        load_assignment: Some(spread::assignment(name, [(address, String::new())])),
         // Zero: for ever.
         ..unlimited(name, Duration::ZERO, explicit(http2))
     }
@@ -192,15 +198,21 @@ fn http2() -> Http2ProtocolOptions {
     }
 }
 
-/// Names are resolved by Envoy. All addresses are one place, tried in turn; connections outlive a change of the addresses.
-fn by_name() -> CustomClusterType {
+/// Names are resolved by Envoy. `all_in_one`: all addresses of a name are one place, tried in turn; connections outlive a change of
+/// the addresses. Otherwise each address is a place of its own.
+fn by_name(all_in_one: bool) -> CustomClusterType {
+    let family = match all_in_one {
+        true => DnsLookupFamily::All,
+        // Where nobody tries the other family, one that leads nowhere must not be a place.
+        false => DnsLookupFamily::V4Preferred,
+    };
     CustomClusterType {
         name: "envoy.clusters.dns".to_owned(),
         typed_config: Some(any(DnsCluster {
             dns_refresh_rate: seconds(30),
             respect_dns_ttl: true,
-            dns_lookup_family: DnsLookupFamily::All.into(),
-            all_addresses_in_single_endpoint: true,
+            dns_lookup_family: family.into(),
+            all_addresses_in_single_endpoint: all_in_one,
             // Envoy serves nothing before it has tried all names once.
             typed_dns_resolver_config: Some(extension(
                 "envoy.network.dns_resolver.cares",
@@ -215,32 +227,15 @@ fn by_name() -> CustomClusterType {
     }
 }
 
-fn assignment(name: &str, address: Option<Address>) -> ClusterLoadAssignment {
-    let endpoint = LbEndpoint {
-        host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(LbAddress {
-            address,
-            ..LbAddress::default()
-        })),
-        ..LbEndpoint::default()
-    };
-    ClusterLoadAssignment {
-        cluster_name: name.to_owned(),
-        endpoints: vec![LocalityLbEndpoints {
-            lb_endpoints: vec![endpoint],
-            ..LocalityLbEndpoints::default()
-        }],
-        ..ClusterLoadAssignment::default()
-    }
-}
-
 fn transport(
     endpoint: &Endpoint,
+    places: Option<&[Place]>,
     materials: &Materials,
     options: &Options,
 ) -> Result<Option<TransportSocket>, String> {
     let tls = match endpoint.https {
         true => Some(upstream_tls::transport(
-            endpoint,
+            &spread::told(endpoint, places)?,
             materials,
             options.authorities.as_deref(),
         )?),
@@ -248,6 +243,7 @@ fn transport(
     };
     match options.proxies.find(endpoint)? {
         None => Ok(tls),
+        Some(_) if spread::has_own_names(places) => Ok(tls),
         Some(proxy) => upstream_tls::through(&proxy, endpoint, tls).map(Some),
     }
 }

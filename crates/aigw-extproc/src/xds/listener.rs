@@ -1,9 +1,9 @@
 //! Where clients connect: the address, TLS, and HTTP as the native host speaks it. Depends on as little as can be, since Envoy
-//! ends the connections of a listener that changes.
+//! ends the connections of a listener that changes; of one whose chains of filters alone change, those of changed chains.
 
 use std::net::IpAddr;
 
-use aigw_config::Listener as Spec;
+use aigw_config::{Limits, Listener as Spec, TlsName};
 use envoy_types::pb::envoy::config::common::mutation_rules::v3::{
     HeaderMutation, header_mutation::Action, header_mutation::RemoveOnMatch,
 };
@@ -11,7 +11,10 @@ use envoy_types::pb::envoy::config::core::v3::{
     Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions, KeepaliveSettings,
     SchemeHeaderTransformation, TcpKeepalive,
 };
-use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain, Listener, filter};
+use envoy_types::pb::envoy::config::listener::v3::{
+    Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter, filter, listener_filter,
+};
+use envoy_types::pb::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
 use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager::{
     CodecType, PathWithEscapedSlashesAction, RouteSpecifier, ServerHeaderTransformation,
@@ -25,7 +28,9 @@ use prost::Name;
 
 use super::materials::{self, Materials};
 use super::options::{DataPath, Options};
-use super::typed::{ads, any, extension, no, number, seconds, socket, transport, yes};
+use super::typed::{
+    ads, any, duration, extension, literal, no, number, seconds, set_header, socket, transport, yes,
+};
 use super::{access_log, local_reply, processor, secret};
 use crate::names;
 
@@ -41,7 +46,7 @@ const MAX_STREAMS: u32 = 256;
 const HEAD: u64 = 30;
 /// Seconds for a TLS handshake.
 const HANDSHAKE: u64 = 10;
-/// Seconds that a connection waits for its next request.
+/// Seconds that a connection waits for its next request, where the limits do not say.
 const KEEP: u64 = 300;
 /// Seconds of silence after which an HTTP/2 client is asked whether it is alive, and for its answer.
 const PING: (u64, u64) = (30, 20);
@@ -50,31 +55,24 @@ const PING: (u64, u64) = (30, 20);
 const OWN_HEADERS: &[&str] = &[
     names::CLUSTER_HEADER,
     names::EXCHANGE_HEADER,
-    names::PEER_HEADER,
     names::LOCAL_REPLY_HEADER,
 ];
 
 /// The listener, or why Envoy cannot open it.
-pub(super) fn listener(spec: &Spec, materials: &Materials, options: &Options) -> Result<Listener, String> {
+pub(super) fn listener(
+    spec: &Spec,
+    limits: &Limits,
+    materials: &Materials,
+    options: &Options,
+) -> Result<Listener, String> {
     let (ip, port) = address(spec, materials)?;
-    let tls = spec
-        .tls
-        .as_ref()
-        .map(|_| transport("envoy.transport_sockets.tls", secret::context(&spec.name)));
     Ok(Listener {
         name: spec.name.clone(),
         address: socket(&ip.to_string(), port),
         stat_prefix: spec.name.clone(),
-        filter_chains: vec![FilterChain {
-            name: spec.name.clone(),
-            filters: vec![Filter {
-                name: "envoy.filters.network.http_connection_manager".to_owned(),
-                config_type: Some(filter::ConfigType::TypedConfig(any(manager(spec, options)))),
-            }],
-            transport_socket_connect_timeout: tls.as_ref().and_then(|_| seconds(HANDSHAKE)),
-            transport_socket: tls,
-            ..FilterChain::default()
-        }],
+        listener_filters: spec.tls.iter().map(|_| inspector()).collect(),
+        listener_filters_timeout: spec.tls.as_ref().and_then(|_| seconds(HANDSHAKE)),
+        filter_chains: chains(spec, limits, options),
         tcp_keepalive: Some(TcpKeepalive {
             keepalive_probes: number(3),
             keepalive_time: number(30),
@@ -83,6 +81,52 @@ pub(super) fn listener(spec: &Spec, materials: &Materials, options: &Options) ->
         tcp_backlog_size: number(4096),
         ..Listener::default()
     })
+}
+
+/// One chain for each name that has certificates of its own: one that comes or goes leaves the connections of others alone. A
+/// client whose name none has is turned away before anything is said to it.
+fn chains(spec: &Spec, limits: &Limits, options: &Options) -> Vec<FilterChain> {
+    let plain = || FilterChain {
+        name: spec.name.clone(),
+        filters: vec![Filter {
+            name: "envoy.filters.network.http_connection_manager".to_owned(),
+            config_type: Some(filter::ConfigType::TypedConfig(any(manager(
+                spec, limits, options,
+            )))),
+        }],
+        ..FilterChain::default()
+    };
+    let Some(tls) = &spec.tls else {
+        return vec![plain()];
+    };
+    let secure = |one: &TlsName| FilterChain {
+        name: match &one.hostname {
+            Some(hostname) => format!("{}/{hostname}", spec.name),
+            None => spec.name.clone(),
+        },
+        filter_chain_match: one.hostname.as_ref().map(|hostname| FilterChainMatch {
+            server_names: vec![hostname.clone()],
+            ..FilterChainMatch::default()
+        }),
+        transport_socket: Some(transport(
+            "envoy.transport_sockets.tls",
+            secret::context(&one.certificates),
+        )),
+        transport_socket_connect_timeout: seconds(HANDSHAKE),
+        ..plain()
+    };
+    tls.names.iter().map(secure).collect()
+}
+
+/// Reads the name that a client asks for. Always there with TLS: a listener whose filters change ends its connections.
+fn inspector() -> ListenerFilter {
+    ListenerFilter {
+        name: "envoy.filters.listener.tls_inspector".to_owned(),
+        config_type: Some(listener_filter::ConfigType::TypedConfig(any(
+            TlsInspector::default(),
+        ))),
+        ..ListenerFilter::default()
+    }
 }
 
 fn address(spec: &Spec, materials: &Materials) -> Result<(IpAddr, u16), String> {
@@ -108,7 +152,7 @@ fn address(spec: &Spec, materials: &Materials) -> Result<(IpAddr, u16), String> 
     Ok((ip, port))
 }
 
-fn manager(spec: &Spec, options: &Options) -> HttpConnectionManager {
+fn manager(spec: &Spec, limits: &Limits, options: &Options) -> HttpConnectionManager {
     let log = options.access_log;
     HttpConnectionManager {
         codec_type: CodecType::Auto.into(),
@@ -117,9 +161,12 @@ fn manager(spec: &Spec, options: &Options) -> HttpConnectionManager {
             config_source: ads(),
             route_config_name: spec.name.clone(),
         })),
-        http_filters: filters(spec, options),
+        http_filters: filters(options),
         common_http_protocol_options: Some(HttpProtocolOptions {
-            idle_timeout: seconds(KEEP),
+            idle_timeout: match limits.client_idle {
+                Some(idle) => duration(idle.duration()),
+                None => seconds(KEEP),
+            },
             max_headers_count: number(MAX_HEADERS),
             ..HttpProtocolOptions::default()
         }),
@@ -145,7 +192,7 @@ fn manager(spec: &Spec, options: &Options) -> HttpConnectionManager {
         skip_xff_append: true,
         early_header_mutation_extensions: vec![extension(
             "envoy.http.early_header_mutation.header_mutation",
-            early_mutation(),
+            early_mutation(&spec.name, options.path),
         )],
         generate_request_id: no(),
         preserve_external_request_id: true,
@@ -174,8 +221,8 @@ fn http2() -> Http2ProtocolOptions {
     }
 }
 
-/// Nothing that steers routing or Envoy itself comes from a client.
-fn early_mutation() -> EarlyMutation {
+/// Nothing that steers routing or Envoy itself comes from a client, and who connects where is told anew.
+fn early_mutation(listener: &str, path: DataPath) -> EarlyMutation {
     let own = OWN_HEADERS.iter().map(|&name| Action::Remove(name.to_owned()));
     let envoys = Action::RemoveOnMatch(RemoveOnMatch {
         key_matcher: Some(StringMatcher {
@@ -183,15 +230,22 @@ fn early_mutation() -> EarlyMutation {
             ..StringMatcher::default()
         }),
     });
+    let peer = set_header(names::PEER_HEADER, "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%");
+    let listener = match path {
+        DataPath::Local => None,
+        DataPath::Extproc => Some(set_header(names::LISTENER_HEADER, &literal(listener))),
+    };
+    let told = [peer].into_iter().chain(listener).map(Action::Append);
     EarlyMutation {
         mutations: own
             .chain([envoys])
+            .chain(told)
             .map(|action| HeaderMutation { action: Some(action) })
             .collect(),
     }
 }
 
-fn filters(spec: &Spec, options: &Options) -> Vec<HttpFilter> {
+fn filters(options: &Options) -> Vec<HttpFilter> {
     let router = Router {
         suppress_envoy_headers: true,
         upstream_log: options
@@ -204,10 +258,7 @@ fn filters(spec: &Spec, options: &Options) -> Vec<HttpFilter> {
     let router = named("envoy.filters.http.router", router);
     match options.path {
         DataPath::Local => vec![router],
-        DataPath::Extproc => vec![
-            named("envoy.filters.http.ext_proc", processor::filter(&spec.name)),
-            router,
-        ],
+        DataPath::Extproc => vec![named("envoy.filters.http.ext_proc", processor::filter()), router],
     }
 }
 

@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, ToSocketAddrs};
 
-use aigw_config::Snapshot;
+use aigw_config::{CertificatePair, Credentials, Snapshot, Tls};
 
 /// What was found, or why it was not.
 type Found<T> = Result<T, String>;
 /// Certificate chain and key, PEM.
 type Pair = (Vec<u8>, Vec<u8>);
 
-/// Read from files and the system's resolver; compare two to see whether something has changed.
+/// Read from credentials, files and the system's resolver; compare two to see whether something has changed.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Materials {
-    /// Certificate chain and key of a listener, PEM, or why there are none.
-    pub(super) certificates: BTreeMap<String, Found<Pair>>,
+    /// Certificate chain and key, PEM, or why there are none.
+    pub(super) certificates: BTreeMap<CertificatePair, Found<Pair>>,
     /// Authorities in the files that backends name, PEM, or why there are none.
     pub(super) authorities: BTreeMap<String, Found<Vec<u8>>>,
     /// Addresses of host names to listen on, or why there are none.
@@ -24,13 +24,14 @@ pub struct Materials {
 
 impl Materials {
     /// Reads what `snapshot` names. Blocks.
-    pub fn read(snapshot: &Snapshot) -> Self {
+    pub fn read(snapshot: &Snapshot, credentials: &Credentials) -> Self {
         let mut found = Self::default();
         for listener in &snapshot.listeners {
-            if let Some(paths) = &listener.tls {
+            for pair in listener.tls.iter().flat_map(Tls::pairs) {
                 found
                     .certificates
-                    .insert(listener.name.clone(), aigw_proxy::read_certificate(paths));
+                    .entry(pair.clone())
+                    .or_insert_with(|| aigw_proxy::read_certificate(pair, credentials));
             }
             let host = host(&listener.address);
             if host.parse::<IpAddr>().is_err() {
@@ -52,6 +53,20 @@ impl Materials {
             found.authorities.insert(ca.clone(), checked);
         }
         found
+    }
+}
+
+impl Materials {
+    /// Certificates that cannot be used now stay as they were in `last`; says why.
+    pub fn keep_certificates(&mut self, last: &Self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (pair, found) in &mut self.certificates {
+            if let (Err(problem), Some(Ok(texts))) = (&*found, last.certificates.get(pair)) {
+                problems.push(problem.clone());
+                *found = Ok(texts.clone());
+            }
+        }
+        problems
     }
 }
 

@@ -15,6 +15,7 @@ mod server;
 mod service;
 mod session;
 mod shared;
+mod spread;
 mod state;
 mod typed;
 mod upstream_tls;

@@ -1,7 +1,7 @@
 //! The filter that asks the external processor: without an answer from it, nothing is forwarded.
 
 use envoy_types::pb::envoy::config::common::mutation_rules::v3::HeaderMutationRules;
-use envoy_types::pb::envoy::config::core::v3::{GrpcService, HeaderValue, grpc_service};
+use envoy_types::pb::envoy::config::core::v3::{GrpcService, grpc_service};
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::metadata_options::MetadataNamespaces;
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::{
     BodySendMode, HeaderSendMode,
@@ -11,25 +11,13 @@ use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::{
 };
 use envoy_types::pb::envoy::r#type::v3::{HttpStatus, StatusCode};
 
-use super::typed::{literal, no, seconds, yes};
+use super::typed::{no, seconds, yes};
 use crate::names;
 
-/// The filter of a listener.
-pub(super) fn filter(listener: &str) -> ExternalProcessor {
-    let metadata = |key: &str, value: String| HeaderValue {
-        key: key.to_owned(),
-        value,
-        ..HeaderValue::default()
-    };
+/// The filter of every listener.
+pub(super) fn filter() -> ExternalProcessor {
     ExternalProcessor {
         grpc_service: Some(GrpcService {
-            initial_metadata: vec![
-                metadata(names::LISTENER_METADATA, literal(listener)),
-                metadata(
-                    names::PEER_HEADER,
-                    "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%".to_owned(),
-                ),
-            ],
             target_specifier: Some(grpc_service::TargetSpecifier::EnvoyGrpc(
                 grpc_service::EnvoyGrpc {
                     cluster_name: names::PROCESSOR_CLUSTER.to_owned(),

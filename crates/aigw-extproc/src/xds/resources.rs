@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use aigw_config::{Endpoint, Snapshot};
+use aigw_config::{Backend, Endpoint, Snapshot, Tls};
 use envoy_types::pb::google::protobuf::Any;
 use prost::Name;
 use thiserror::Error;
@@ -167,20 +167,21 @@ pub fn resources(
             listener: spec.name.clone(),
             detail,
         };
-        let served = listener::listener(spec, materials, options).map_err(fail)?;
+        let served = listener::listener(spec, &snapshot.limits, materials, options).map_err(fail)?;
         made.insert(Kind::Listener, spec.name.clone(), served);
         made.insert(
             Kind::Route,
             spec.name.clone(),
             route::configuration(&spec.name, snapshot, options.path),
         );
-        match materials.certificates.get(&spec.name) {
-            None => {}
-            Some(Err(detail)) => return Err(fail(detail.clone())),
-            Some(Ok((chain, key))) => {
-                let secret = secret::certificate(&spec.name, chain, key);
-                made.insert(Kind::Secret, secret.name.clone(), secret);
-            }
+        for pair in spec.tls.iter().flat_map(Tls::pairs) {
+            let (chain, key) = match materials.certificates.get(pair) {
+                Some(Ok(texts)) => texts,
+                Some(Err(detail)) => return Err(fail(detail.clone())),
+                None => return Err(fail(format!("{} has not been read", pair.certificate))),
+            };
+            let secret = secret::certificate(pair, chain, key);
+            made.insert(Kind::Secret, secret.name.clone(), secret);
         }
         if options.path == DataPath::Local {
             let name = names::listener_cluster(&spec.name);
@@ -202,13 +203,15 @@ pub fn resources(
 
 /// One cluster for each distinct endpoint.
 fn upstreams(made: &mut Resources, snapshot: &Snapshot, materials: &Materials, options: &Options) {
-    let mut endpoints: BTreeMap<String, &Endpoint> = BTreeMap::new();
+    let mut places: BTreeMap<String, &Backend> = BTreeMap::new();
     for backend in snapshot.backends.values() {
-        endpoints.insert(names::cluster(&backend.endpoint), &backend.endpoint);
+        places.insert(names::cluster(&backend.endpoint), backend);
     }
-    for (name, endpoint) in endpoints {
+    for (name, backend) in places {
+        let endpoint = &backend.endpoint;
         let connect = route::connect_timeout(snapshot, endpoint);
-        match cluster::upstream(&name, endpoint, connect, materials, options) {
+        let places = backend.places.as_deref();
+        match cluster::upstream(&name, endpoint, places, connect, materials, options) {
             Ok(upstream) => {
                 if let Some(addresses) = upstream.addresses {
                     made.insert(Kind::Endpoint, name.clone(), addresses);

@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use aigw_config::{Candidate, Endpoint, Millis, Rule, Snapshot, Timeouts};
 use aigw_engine::PATIENCE;
-use envoy_types::pb::envoy::config::route::v3::retry_policy::RetryBackOff;
+use envoy_types::pb::envoy::config::route::v3::retry_policy::retry_host_predicate::ConfigType;
+use envoy_types::pb::envoy::config::route::v3::retry_policy::{RetryBackOff, RetryHostPredicate};
 use envoy_types::pb::envoy::config::route::v3::route::Action;
-use envoy_types::pb::envoy::config::route::v3::route_action::ClusterSpecifier;
+use envoy_types::pb::envoy::config::route::v3::route_action::{ClusterSpecifier, HostRewriteSpecifier};
 use envoy_types::pb::envoy::config::route::v3::route_match::PathSpecifier;
 use envoy_types::pb::envoy::config::route::v3::{
     RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost,
 };
-use envoy_types::pb::google::protobuf::UInt64Value;
+use envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
+use envoy_types::pb::google::protobuf::{BoolValue, UInt64Value};
 
 use super::options::DataPath;
-use super::typed::{duration, no, number, seconds, set_header};
+use super::typed::{any, duration, no, number, seconds};
 use crate::names;
 
 /// What Envoy's own timer has over the engine's: the engine should be the one to say what happened.
@@ -36,16 +38,12 @@ pub(super) fn configuration(listener: &str, snapshot: &Snapshot, path: DataPath)
         DataPath::Extproc => ClusterSpecifier::ClusterHeader(names::CLUSTER_HEADER.to_owned()),
     };
     let mut removed: Vec<String> = OWN_HEADERS.iter().map(|&name| name.to_owned()).collect();
-    let mut added = Vec::new();
     match path {
-        DataPath::Local => {
-            removed.push(names::EXCHANGE_HEADER.to_owned());
-            added.push(set_header(
-                names::PEER_HEADER,
-                "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-            ));
+        DataPath::Local => removed.push(names::EXCHANGE_HEADER.to_owned()),
+        // The processor has read them.
+        DataPath::Extproc => {
+            removed.extend([names::PEER_HEADER, names::LISTENER_HEADER].map(str::to_owned));
         }
-        DataPath::Extproc => removed.push(names::PEER_HEADER.to_owned()),
     }
     let route = Route {
         name: "ai".to_owned(),
@@ -69,7 +67,6 @@ pub(super) fn configuration(listener: &str, snapshot: &Snapshot, path: DataPath)
             ..VirtualHost::default()
         }],
         request_headers_to_remove: removed,
-        request_headers_to_add: added,
         // What upstreams send; Envoy's own comes later.
         response_headers_to_remove: vec![names::LOCAL_REPLY_HEADER.to_owned()],
         validate_clusters: no(),
@@ -84,6 +81,9 @@ fn action(specifier: ClusterSpecifier, snapshot: &Snapshot, path: DataPath) -> R
         timeout: seconds(0),
         idle_timeout: duration(idle_timeout(snapshot)),
         retry_policy: (path == DataPath::Extproc).then(reconnect),
+        // The place that is chosen may have a name of its own; the others have none here.
+        host_rewrite_specifier: (path == DataPath::Extproc)
+            .then_some(HostRewriteSpecifier::AutoHostRewrite(BoolValue { value: true })),
         ..RouteAction::default()
     }
 }
@@ -97,6 +97,12 @@ fn reconnect() -> RetryPolicy {
             base_interval: duration(Duration::from_millis(25)),
             max_interval: duration(Duration::from_millis(100)),
         }),
+        // Another place, if there is one: Envoy draws until it has one, so that few draws would now and then end at the same.
+        retry_host_predicate: vec![RetryHostPredicate {
+            name: "envoy.retry_host_predicates.previous_hosts".to_owned(),
+            config_type: Some(ConfigType::TypedConfig(any(PreviousHostsPredicate {}))),
+        }],
+        host_selection_retry_max_attempts: 20,
         ..RetryPolicy::default()
     }
 }

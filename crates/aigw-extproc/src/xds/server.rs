@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aigw_config::Endpoint;
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use thiserror::Error;
 use tokio::time::Instant;
@@ -14,7 +13,6 @@ use super::service::Service;
 use super::shared::{Progress, Shared};
 use super::state::State;
 use super::warm;
-use crate::names;
 
 /// How long names may take to be resolved. One that cannot be is its own backend's trouble alone.
 const WARM: Duration = Duration::from_secs(5);
@@ -138,10 +136,9 @@ impl Server {
         Ok(Published::Acknowledged)
     }
 
-    /// The cluster in which Envoy can send to this endpoint by itself: it has taken over a version with it.
-    pub fn cluster(&self, endpoint: &Endpoint) -> Option<String> {
-        let name = names::cluster(endpoint);
-        self.shared.has_cluster(&name).then_some(name)
+    /// Whether Envoy can send to the cluster of this name: it has taken over a version with it.
+    pub fn has_cluster(&self, name: &str) -> bool {
+        self.shared.has_cluster(name)
     }
 
     /// What is known of Envoy at this moment.

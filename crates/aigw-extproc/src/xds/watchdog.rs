@@ -14,12 +14,13 @@ use super::typed::{duration, number, set_header};
 use crate::names;
 
 /// Between two questions.
-const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_secs(1);
 /// Between two questions while there is no answer.
 const AWAY: Duration = Duration::from_millis(250);
 /// How long an answer may take: a busy machine is no dead one.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// So many silences in a row mean that nobody is there.
+const PATIENCE: Duration = Duration::from_millis(2_500);
+/// So many silences in a row mean that nobody is there. All threads know it then, which must be before any of them gives up a
+/// connection of its own ([`PING`](super::cluster::PING)): it would open another one, and wait there.
 const SILENCES: u32 = 2;
 
 /// A cluster of the native host, watched.
@@ -61,5 +62,16 @@ fn watched(cluster: Cluster, question: HealthChecker) -> Cluster {
             ..CommonLbConfig::default()
         }),
         ..cluster
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xds::cluster::PING;
+
+    #[test]
+    fn all_threads_know_it_before_one_gives_up_its_connection() {
+        assert!((INTERVAL + PATIENCE) * SILENCES < PING.1);
     }
 }

@@ -129,7 +129,7 @@ fn processor() -> Value {
         "grpc_service": {
             "envoy_grpc": {"cluster_name": names::PROCESSOR_CLUSTER},
             "initial_metadata": [
-                {"key": names::LISTENER_METADATA, "value": "test"},
+                {"key": names::LISTENER_HEADER, "value": "test"},
                 {"key": names::PEER_HEADER, "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
             ],
         },

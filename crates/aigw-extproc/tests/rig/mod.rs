@@ -35,6 +35,9 @@ use tokio::sync::mpsc;
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// The native host's socket.
+const NATIVE: &str = "exchanges.sock";
+
 /// What runs.
 pub struct Rig {
     address: SocketAddr,
@@ -82,7 +85,7 @@ impl Rig {
         let parking = Parking::new();
         let path = |name: &str| directory.path().join(name);
         let native = is_native.then(|| {
-            let socket = bind_socket(&path("exchanges.sock")).unwrap();
+            let socket = bind_socket(&path(NATIVE)).unwrap();
             serve_parked(
                 socket,
                 Arc::clone(&parking),
@@ -126,6 +129,11 @@ impl Rig {
             door,
             native,
         })
+    }
+
+    /// Where Envoy takes parked exchanges.
+    pub fn native_socket(&self) -> PathBuf {
+        self.directory.path().join(NATIVE)
     }
 
     /// A connection to Envoy.

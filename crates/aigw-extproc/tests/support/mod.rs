@@ -100,14 +100,19 @@ impl Bench {
         self.relay.mode.send_replace(Mode::Open);
     }
 
-    /// What Envoy counts.
-    pub async fn statistic(&self, name: &str) -> u64 {
+    /// What Envoy's administration says, head and all.
+    pub async fn ask_admin(&self, path: &str) -> String {
         let mut stream = UnixStream::connect(self.places().admin()).await.unwrap();
-        let question =
-            format!("GET /stats?filter={name} HTTP/1.1\r\nhost: envoy\r\nconnection: close\r\n\r\n");
+        let question = format!("GET {path} HTTP/1.1\r\nhost: envoy\r\nconnection: close\r\n\r\n");
         stream.write_all(question.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// What Envoy counts.
+    pub async fn statistic(&self, name: &str) -> u64 {
+        let answer = self.ask_admin(&format!("/stats?filter={name}")).await;
         let found = answer
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
@@ -183,7 +188,12 @@ impl Bench {
 
     pub fn make(&self, setup: &Setup) -> aigw_extproc::xds::Resources {
         let snapshot = snapshot::snapshot(setup);
-        resources(&snapshot, &Materials::read(&snapshot), &self.options).unwrap()
+        resources(
+            &snapshot,
+            &Materials::read(&snapshot, &setup.credentials),
+            &self.options,
+        )
+        .unwrap()
     }
 
     /// Publishes once Envoy is connected; the outcome is Envoy's.

@@ -34,14 +34,9 @@ impl ExternalProcessor for Stub {
         &self,
         request: Request<Streaming<ProcessingRequest>>,
     ) -> Result<Response<Self::ProcessStream>, Status> {
-        let of = |name: &str| {
-            let value = request.metadata().get(name);
-            value.map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
-        };
-        let about = format!("{}|{}", of("x-aigw-listener"), of("x-aigw-peer"));
         let (out, answers) = mpsc::channel(64);
         tokio::spawn(async move {
-            let _ = serve(request.into_inner(), &out, about).await;
+            let _ = serve(request.into_inner(), &out).await;
         });
         Ok(Response::new(ReceiverStream::new(answers)))
     }
@@ -55,8 +50,9 @@ async fn say(out: &Out, effect: Effect) -> Option<()> {
     out.send(Ok(response)).await.ok()
 }
 
-async fn serve(mut events: Streaming<ProcessingRequest>, out: &Out, about: String) -> Option<()> {
+async fn serve(mut events: Streaming<ProcessingRequest>, out: &Out) -> Option<()> {
     let mut cluster = None;
+    let mut about = String::new();
     let mut held = Vec::new();
     while let Some(message) = events.message().await.ok()? {
         match message.request? {
@@ -65,11 +61,13 @@ async fn serve(mut events: Streaming<ProcessingRequest>, out: &Out, about: Strin
                 if found.iter().any(|header| header.key == "x-test-stuck") {
                     std::future::pending::<()>().await;
                 }
-                cluster = found
-                    .into_iter()
-                    .filter(|header| header.key == "x-test-cluster")
-                    .map(|header| String::from_utf8(header.raw_value).unwrap())
-                    .next();
+                let of = |name: &str| {
+                    let header = found.iter().find(|header| header.key == name)?;
+                    Some(String::from_utf8(header.raw_value.clone()).unwrap())
+                };
+                let told = |name| of(name).unwrap_or_default();
+                about = format!("{}|{}", told("x-aigw-listener"), told("x-aigw-peer"));
+                cluster = of("x-test-cluster");
                 if headers.end_of_stream {
                     say(out, Effect::RequestHeaders(route(cluster.take(), &about))).await?;
                 }

@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aigw_config::{
-    Backend, BackendAuth, Document, Endpoint, Limits, Listener, Millis, Origin, Quirks, Schema, SchemaName,
-    Snapshot, Timeouts,
+    Backend, BackendAuth, CertificatePair, Credentials, Document, Endpoint, Limits, Listener, Millis, Origin,
+    PemSource, Quirks, Schema, SchemaName, Secret, Snapshot, Timeouts,
 };
+
+use super::tls::Made;
 
 /// What a test wants to be served.
 #[derive(Clone, Default)]
@@ -15,6 +17,7 @@ pub struct Setup {
     pub version: &'static str,
     pub listeners: Vec<Listener>,
     pub endpoints: Vec<Endpoint>,
+    pub credentials: Credentials,
     /// Milliseconds of silence that are allowed, where the test minds.
     pub idle: Option<u64>,
 }
@@ -39,8 +42,36 @@ impl Setup {
     }
 
     /// The last listener serves TLS with these files.
-    pub fn tls(mut self, paths: &(String, String)) -> Self {
-        self.listeners.last_mut().unwrap().tls = Some(paths.clone());
+    pub fn tls(self, paths: &(String, String)) -> Self {
+        self.certificate(
+            None,
+            CertificatePair {
+                certificate: PemSource::File(paths.0.clone()),
+                key: PemSource::File(paths.1.clone()),
+            },
+        )
+    }
+
+    /// The last listener serves TLS under this name with the credentials `NAME.crt` and `NAME.key`.
+    pub fn named(self, hostname: Option<&str>, name: &str) -> Self {
+        let place = |entry: &str| PemSource::Credential(format!("{name}.{entry}"));
+        let (certificate, key) = (place("crt"), place("key"));
+        self.certificate(hostname, CertificatePair { certificate, key })
+    }
+
+    fn certificate(mut self, hostname: Option<&str>, pair: CertificatePair) -> Self {
+        let listener = self.listeners.last_mut().unwrap();
+        let tls = listener.tls.get_or_insert_default();
+        tls.add(hostname.map(str::to_owned), pair);
+        self
+    }
+
+    /// The credential `NAME` is this certificate.
+    pub fn credential(mut self, name: &str, made: &Made) -> Self {
+        for (entry, text) in [("crt", &made.certificate), ("key", &made.key)] {
+            self.credentials
+                .insert(format!("{name}.{entry}"), Secret::new(text.as_str()));
+        }
         self
     }
 
@@ -87,6 +118,8 @@ pub fn snapshot(setup: &Setup) -> Snapshot {
             max_request_body: 32 << 20,
             bytes_in_flight: 512 << 20,
             max_concurrent: None,
+            request_received: None,
+            client_idle: None,
             timeouts: Timeouts {
                 connect: Millis(2_000),
                 first_byte: Millis(600_000),
@@ -106,6 +139,7 @@ fn backend(name: &str, endpoint: Endpoint) -> Backend {
         provider: Arc::from("openai"),
         schema: Schema::new(SchemaName::OpenAI),
         endpoint,
+        places: None,
         auth: BackendAuth::None,
         quirks: Quirks::default(),
         max_concurrent: None,

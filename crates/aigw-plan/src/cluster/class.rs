@@ -77,7 +77,7 @@ fn version(options: &Options) -> Condition {
         let message = "the CRDs of Gateway API do not say their version";
         return Condition::unknown(condition::SUPPORTED_VERSION, reason::UNSUPPORTED_VERSION, message);
     };
-    if numbers(version).is_some_and(|found| VERSIONS.contains(&found)) {
+    if knows_gateway_api(version) {
         let message = format!("Gateway API {version}");
         return Condition::is(condition::SUPPORTED_VERSION, reason::SUPPORTED_VERSION, message);
     }
@@ -87,6 +87,11 @@ fn version(options: &Options) -> Condition {
          they are alike"
     );
     Condition::is_not(condition::SUPPORTED_VERSION, reason::UNSUPPORTED_VERSION, message)
+}
+
+/// Whether a version of Gateway API's CRDs, such as `v1.4.0`, is one that was looked at.
+pub fn knows_gateway_api(version: &str) -> bool {
+    numbers(version).is_some_and(|found| VERSIONS.contains(&found))
 }
 
 /// Major and minor number of `v1.4.0`.

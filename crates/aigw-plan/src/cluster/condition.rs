@@ -99,8 +99,8 @@ fn good(kind: &'static str) -> (&'static str, &'static str) {
 }
 
 /// Findings by object.
-#[derive(Debug, Default)]
-pub(super) struct Verdicts(HashMap<(&'static str, Key), Vec<Finding>>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct Verdicts(pub(super) HashMap<(&'static str, Key), Vec<Finding>>);
 
 impl Verdicts {
     pub(super) fn of(findings: Findings) -> Self {

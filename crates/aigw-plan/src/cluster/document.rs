@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aigw_api::condition::{self, reason};
 use aigw_config::{
     Auth, BackendSpec, Capabilities, CostSpec, CredentialSpec, Credentials, Document, EndpointsSpec,
-    ListenerSpec, Origin, RouteSpec, Severity,
+    ListenerSpec, ListenerTls, Origin, RouteSpec, Severity,
 };
 
 use super::gateway::Ours;
@@ -13,13 +13,14 @@ use super::hash;
 use super::listener;
 use super::route::Places;
 use super::types::{GatewayPlan, Options, object_key};
-use crate::backend::Made;
+use crate::backend::{self, Made};
 use crate::cost;
 use crate::finding::{Cause, Findings, Subject};
 use crate::index::{Index, Key};
 use crate::policy::{self, Closed};
 use crate::route::{Core, by_precedence};
 use crate::tolerant::compile_tolerantly;
+use crate::traffic;
 
 /// What all documents are made from.
 pub(super) struct Parts<'a> {
@@ -59,7 +60,11 @@ impl Parts<'_> {
             .values()
             .filter(|made| used.contains(made.spec.name.as_str()))
             .collect();
-        let (credentials, specs) = self.credentials(&made);
+        let (mut credentials, mut specs) = self.credentials(&made);
+        for certificate in ours.served().flat_map(|one| &one.certificates) {
+            certificate.put(&ours.placed.origin, &mut credentials, &mut specs);
+        }
+        specs.sort_by(|a, b| a.name.cmp(&b.name));
         let clients = self.index.clients.values();
         let document = Document {
             listeners: self.listeners(ours),
@@ -98,7 +103,7 @@ impl Parts<'_> {
         let one = |port: &super::types::Port| ListenerSpec {
             name: listener::name(&ours.placed.key, port.port),
             address: family.any(port.container),
-            tls: None,
+            tls: tls(ours, port.port),
             hostnames: Vec::new(),
             origin: ours.placed.origin.clone(),
         };
@@ -129,7 +134,7 @@ impl Parts<'_> {
                 groups.entry(hostnames).or_default().push(listener.clone());
             }
             let mut rules = core.rules.clone();
-            policy::traffic(self.index, placed, gateway, &mut rules, findings);
+            traffic::apply(self.index, placed, gateway, &mut rules, findings);
             let rules = by_precedence(rules);
             let refuse = self.closed.of(key, gateway);
             if let Some(why) = &refuse {
@@ -170,14 +175,8 @@ impl Parts<'_> {
                 credentials.insert(*id, secret.clone());
             }
         }
-        let mut specs: Vec<CredentialSpec> = self
-            .specs
-            .iter()
-            .filter(|spec| used.contains(spec.name.as_str()))
-            .cloned()
-            .collect();
-        specs.sort_by(|a, b| a.name.cmp(&b.name));
-        (credentials, specs)
+        let specs = self.specs.iter().filter(|spec| used.contains(spec.name.as_str()));
+        (credentials, specs.cloned().collect())
     }
 
     fn endpoints(&self, backends: &[&Made]) -> Vec<EndpointsSpec> {
@@ -188,10 +187,14 @@ impl Parts<'_> {
         });
         // Backends may share a Service.
         let by_name: BTreeMap<String, Vec<String>> = services.collect();
-        let specs = by_name
-            .into_iter()
-            .map(|(name, addresses)| EndpointsSpec { name, addresses });
-        specs.collect()
+        let specs = by_name.into_iter().map(|(name, addresses)| EndpointsSpec {
+            name,
+            addresses,
+            ..EndpointsSpec::default()
+        });
+        let mut out: Vec<EndpointsSpec> = specs.collect();
+        out.extend(backend::endpoints(backends.iter().copied()));
+        out
     }
 
     /// The document without what cannot be compiled.
@@ -267,6 +270,22 @@ impl Parts<'_> {
     }
 }
 
+/// Certificates of a port: those of each listener for its host name. `None`: it is served in the clear.
+fn tls(ours: &Ours<'_>, port: u16) -> Option<ListenerTls> {
+    let here = ours.served().filter(|one| one.spec.port == port);
+    let specs = here.flat_map(|one| {
+        let hostname = one.door.as_ref().and_then(|door| door.hostname.as_ref());
+        one.certificates
+            .iter()
+            .map(move |certificate| certificate.spec(hostname))
+    });
+    let certificates: Vec<_> = specs.collect();
+    (!certificates.is_empty()).then(|| ListenerTls {
+        certificates,
+        ..ListenerTls::default()
+    })
+}
+
 /// `host:port` of a backend's URL.
 fn authority(spec: &BackendSpec) -> Option<String> {
     let (_, rest) = spec.url.as_deref()?.split_once("://")?;
@@ -288,7 +307,7 @@ pub(super) fn hashes(
     for (key, ours) in gateways {
         let listeners = &ours.placed.object.spec.listeners;
         let certificates = ours.listeners.iter().flat_map(|one| &one.certificates);
-        let certificates: Vec<Option<&str>> = certificates.map(version).collect();
+        let certificates: Vec<Option<&str>> = certificates.map(|one| version(&one.secret)).collect();
         out.insert(object_key("Gateway", key), hash::of(&(listeners, certificates)));
     }
     for route in index.routes.values() {
@@ -303,7 +322,7 @@ pub(super) fn hashes(
             let secret = key.beside(own.namespace.as_deref(), &own.name);
             version(&secret).map(str::to_owned)
         });
-        let content = (spec, &made.spec.url, &made.spec.tls, secret);
+        let content = (spec, &made.spec.url, &made.spec.tls, &made.endpoints, secret);
         out.insert(object_key(placed.kind, key), hash::of(&content));
     }
     for policy in index.security.values() {

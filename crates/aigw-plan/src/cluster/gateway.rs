@@ -6,6 +6,7 @@ use aigw_api::condition::{self, reason};
 use aigw_api::{Gateway, GatewayClass, Service};
 use serde_json::{Value, json};
 
+use super::certificate::Certificates;
 use super::condition::Condition;
 use super::listener::{self, Looked};
 use super::types::{Options, Port};
@@ -35,6 +36,11 @@ impl Ours<'_> {
         self.placed.object.metadata.uid.as_deref().unwrap_or_default()
     }
 
+    /// Listeners that are a part of the document.
+    pub(super) fn served(&self) -> impl Iterator<Item = &Looked<'_>> {
+        self.listeners.iter().filter(|one| one.serves())
+    }
+
     pub(super) fn doors(&self) -> impl Iterator<Item = (usize, &Door)> {
         let doors = self.listeners.iter().enumerate();
         doors.filter_map(|(at, one)| Some((at, one.door.as_ref()?)))
@@ -46,6 +52,7 @@ pub(super) fn all<'a>(
     index: &'a Index<'a>,
     classes: &BTreeMap<&str, &Placed<'_, GatewayClass>>,
     options: &Options,
+    certificates: Certificates<'_>,
     wanted: &mut BTreeSet<Key>,
     findings: &mut Findings,
 ) -> BTreeMap<&'a Key, Ours<'a>> {
@@ -55,7 +62,7 @@ pub(super) fn all<'a>(
         let Some(class) = classes.get(placed.object.spec.gateway_class_name.as_str()) else {
             continue;
         };
-        let listeners = listener::all(placed, index, wanted);
+        let listeners = listener::all(placed, certificates, wanted);
         let ports = ports(placed.object, &listeners);
         let workload = workload::planned(placed, class, index, &options.workload, findings);
         let unfollowed = workload.as_ref().err();
@@ -194,14 +201,8 @@ fn addresses(service: Option<&Service>) -> Value {
 }
 
 fn of_listener(one: &Looked<'_>, attached: usize, programmed: &Condition, generation: i64) -> Value {
-    let is_good = one.accepted.holds() && one.resolved.holds();
     let programmed = match one.serves() {
         true => programmed.clone(),
-        false if is_good => Condition::is_not(
-            condition::PROGRAMMED,
-            reason::NOT_SUPPORTED_YET,
-            format!("{} is not served yet", one.spec.protocol),
-        ),
         false => Condition::is_not(
             condition::PROGRAMMED,
             reason::INVALID,

@@ -6,10 +6,10 @@ use aigw_api::condition::{self, reason};
 use aigw_api::{GATEWAY_GROUP, GROUP, Gateway, GatewayListener};
 use serde_json::{Value, json};
 
+use super::certificate::{Certificate, Certificates, asks_clients};
 use super::condition::Condition;
-use crate::credential;
 use crate::door::{Allowed, Door};
-use crate::index::{Index, Key, Placed};
+use crate::index::{Key, Placed};
 
 /// A listener and what became of it.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub(super) struct Looked<'a> {
     pub(super) resolved: Condition,
     /// Whether routes of ours may attach.
     pub(super) takes_routes: bool,
-    /// Secrets with certificates, in the order in which they are named.
-    pub(super) certificates: Vec<Key>,
+    /// What it is served with, in the order in which they are named.
+    pub(super) certificates: Vec<Certificate>,
     /// Where routes come in; `None` when it is not accepted.
     pub(super) door: Option<Door>,
 }
@@ -29,15 +29,14 @@ pub(super) struct Looked<'a> {
 impl Looked<'_> {
     /// Whether it is a part of the document.
     pub(super) fn serves(&self) -> bool {
-        // Certificates have no place in the document yet.
-        self.door.is_some() && self.spec.protocol == "HTTP"
+        self.door.is_some() && (self.spec.protocol == "HTTP" || !self.certificates.is_empty())
     }
 }
 
 /// Looks at the listeners of a Gateway, in the order in which they are written.
 pub(super) fn all<'a>(
     placed: &Placed<'a, Gateway>,
-    index: &Index<'_>,
+    certificates: Certificates<'_>,
     wanted: &mut BTreeSet<Key>,
 ) -> Vec<Looked<'a>> {
     let spec: &'a [GatewayListener] = &placed.object.spec.listeners;
@@ -45,7 +44,7 @@ pub(super) fn all<'a>(
     let looked = spec
         .iter()
         .enumerate()
-        .map(|(at, one)| look(one, conflicts.get(&at), placed, index, wanted));
+        .map(|(at, one)| look(one, conflicts.get(&at), placed, certificates, wanted));
     looked.collect()
 }
 
@@ -98,7 +97,7 @@ fn look<'a>(
     spec: &'a GatewayListener,
     conflict: Option<&(&'static str, String)>,
     placed: &Placed<'_, Gateway>,
-    index: &Index<'_>,
+    certificates: Certificates<'_>,
     wanted: &mut BTreeSet<Key>,
 ) -> Looked<'a> {
     let no = |reason, message: String| Condition::is_not(condition::ACCEPTED, reason, message);
@@ -118,11 +117,15 @@ fn look<'a>(
             let message = "tls.mode Passthrough is not supported; HTTPS is terminated".to_owned();
             no(reason::NOT_SUPPORTED_YET, message)
         }
+        (true, None, Ok(_)) if spec.protocol == "HTTPS" && asks_clients(placed.object, spec.port) => {
+            let message = "spec.tls.frontend: certificates of clients are not asked for yet; remove `validation`, or leave the listener out";
+            no(reason::NOT_SUPPORTED_YET, message.to_owned())
+        }
         (true, None, Ok(_)) => Condition::is(condition::ACCEPTED, reason::ACCEPTED, "is accepted"),
     };
     let (kinds, takes_routes) = kinds(spec);
     let (certificates, of_certificates) = match spec.protocol.as_str() {
-        "HTTPS" => certificates(spec, placed, index, wanted),
+        "HTTPS" => certificates.of(spec, placed, wanted),
         _ => (Vec::new(), None),
     };
     let resolved = kinds.or(of_certificates).unwrap_or_else(|| {
@@ -186,65 +189,6 @@ fn kinds(spec: &GatewayListener) -> (Option<Condition>, bool) {
         Condition::is_not(condition::RESOLVED_REFS, reason::INVALID_ROUTE_KINDS, message)
     });
     (condition, !good.is_empty())
-}
-
-/// Secrets with a certificate and its key, and a condition when one cannot be used.
-fn certificates(
-    spec: &GatewayListener,
-    placed: &Placed<'_, Gateway>,
-    index: &Index<'_>,
-    wanted: &mut BTreeSet<Key>,
-) -> (Vec<Key>, Option<Condition>) {
-    let refs = spec.tls.as_ref().map(|tls| tls.certificate_refs.as_slice());
-    let mut good = Vec::new();
-    let mut bad = None;
-    let mut note = |reason: &'static str, message: String| {
-        bad.get_or_insert_with(|| Condition::is_not(condition::RESOLVED_REFS, reason, message));
-    };
-    for (at, one) in refs.unwrap_or_default().iter().enumerate() {
-        let field = format!("tls.certificateRefs[{at}]");
-        let is_secret = one.group.as_deref().unwrap_or_default().is_empty()
-            && one.kind.as_deref().is_none_or(|kind| kind == "Secret");
-        if !is_secret {
-            note(
-                reason::INVALID_CERTIFICATE_REF,
-                format!("{field} names no Secret"),
-            );
-            continue;
-        }
-        let secret = placed.key.beside(one.namespace.as_deref(), &one.name);
-        let from = (GATEWAY_GROUP, "Gateway", &placed.key);
-        if !index.may_refer(from, ("", "Secret", &secret)) {
-            let message = format!(
-                "{field}: Secret \"{secret}\" is in another namespace, and no ReferenceGrant there permits it"
-            );
-            note(reason::REF_NOT_PERMITTED, message);
-            continue;
-        }
-        wanted.insert(secret.clone());
-        match check(index, &secret) {
-            Ok(()) => good.push(secret),
-            Err(message) => note(reason::INVALID_CERTIFICATE_REF, format!("{field}: {message}")),
-        }
-    }
-    if good.is_empty() {
-        let message = "tls.certificateRefs: HTTPS needs a Secret with `tls.crt` and `tls.key`";
-        note(reason::INVALID_CERTIFICATE_REF, message.to_owned());
-    }
-    (good, bad)
-}
-
-fn check(index: &Index<'_>, secret: &Key) -> Result<(), String> {
-    for (entry, mark) in [
-        ("tls.crt", "-----BEGIN CERTIFICATE-----"),
-        ("tls.key", "PRIVATE KEY-----"),
-    ] {
-        let text = credential::find(index, secret, entry).map_err(|why| why.message)?;
-        if !text.reveal().contains(mark) {
-            return Err(format!("Secret \"{secret}\": the entry `{entry}` is not PEM"));
-        }
-    }
-    Ok(())
 }
 
 /// The kinds of routes that a listener takes, as its status has them.

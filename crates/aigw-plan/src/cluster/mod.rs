@@ -3,11 +3,13 @@
 //! A pure function of the objects and of what the data plane's pods report. The order of the input does not matter: equal
 //! worlds give equal bytes.
 
+mod certificate;
 mod class;
 mod condition;
+mod diagnostics;
 mod document;
 mod gateway;
-mod hash;
+pub(crate) mod hash;
 mod listener;
 mod plan;
 mod policy;
@@ -18,8 +20,9 @@ mod status;
 mod types;
 mod workload;
 
+pub use class::knows_gateway_api;
 pub use plan::plan_cluster;
 pub use types::{
-    Claim, ClusterPlan, ENVOY_GATEWAY_CONTROLLER, GatewayPlan, ObjectKey, Options, Port, Report, Status,
-    World, object_key,
+    CheckCertificate, Claim, ClusterPlan, ENVOY_GATEWAY_CONTROLLER, GatewayPlan, Means, ObjectKey, Options,
+    Port, Report, Status, World, object_key,
 };

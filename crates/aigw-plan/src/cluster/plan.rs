@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aigw_config::{Capabilities, Credentials, Origin};
+use aigw_config::{Credentials, Origin};
 
+use super::certificate::Certificates;
 use super::condition::Verdicts;
 use super::document::{self, Parts};
 use super::programmed::Reports;
 use super::route::Attachments;
 use super::status::Statuses;
-use super::types::{ClusterPlan, GatewayPlan, Options, World};
+use super::types::{ClusterPlan, GatewayPlan, Means, Options, World};
 use super::{class, gateway, policy as helpers};
 use crate::backend::{InCluster, Planner, Wanted};
 use crate::finding::Findings;
@@ -19,12 +20,25 @@ use crate::route::Core;
 use crate::{cost, endpoint, policy};
 
 /// Plans a cluster. Never fails: what cannot be served is left out, and the status of its object says why.
-pub fn plan_cluster(world: &World, options: &Options, capabilities: &dyn Capabilities) -> ClusterPlan {
+pub fn plan_cluster(world: &World, options: &Options, means: Means<'_>) -> ClusterPlan {
+    let capabilities = means.capabilities;
     let mut findings = Findings::default();
     let mut wanted = Wanted::default();
     let index = Index::new(placed(&world.objects), &mut findings);
     let classes = class::ours(&index, options);
-    let gateways = gateway::all(&index, &classes, options, &mut wanted.secrets, &mut findings);
+    let certificates = Certificates {
+        index: &index,
+        in_service: &world.in_service,
+        check: means.check_certificate,
+    };
+    let gateways = gateway::all(
+        &index,
+        &classes,
+        options,
+        certificates,
+        &mut wanted.secrets,
+        &mut findings,
+    );
     endpoint::check_policies(&index, &mut findings);
     helpers::note_fields(&index, &mut findings);
     let mut closed = policy::closed(&index, options.serve_despite_policies, &mut findings);
@@ -92,6 +106,7 @@ pub fn plan_cluster(world: &World, options: &Options, capabilities: &dyn Capabil
         statuses: statuses.all(),
         gateways: plans,
         wanted,
+        verdicts,
     }
 }
 

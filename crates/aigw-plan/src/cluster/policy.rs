@@ -90,13 +90,8 @@ pub(super) fn note_fields(index: &Index<'_>, findings: &mut Findings) {
 
 fn of_traffic(policy: &Placed<'_, BackendTrafficPolicy>) -> Vec<String> {
     let spec = &policy.object.spec;
-    let retry = spec.retry.as_ref();
     let http = spec.timeout.as_ref().and_then(|timeout| timeout.http.as_ref());
     let fields = [
-        (
-            "spec.retry.perRetry",
-            retry.is_some_and(|retry| retry.per_retry.is_some()),
-        ),
         (
             "spec.timeout.http.connectionIdleTimeout",
             http.is_some_and(|http| http.connection_idle_timeout.is_some()),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::condition::{Condition, Verdicts};
 use super::gateway::Ours;
+use super::listener::Looked;
 use super::programmed::Reports;
 use super::types::{GatewayPlan, Options, object_key};
 use crate::index::{Index, Key, Placed};
@@ -112,17 +113,26 @@ impl<'a> Attachments<'a> {
             };
             attached = true;
             if is_good {
-                self.add(gateway, at, &route.key, &door.listener, hostnames);
+                let serves = ours.listeners.get(at).is_some_and(Looked::serves);
+                self.count(gateway, at, &route.key);
+                self.add(gateway, &route.key, serves.then_some((&door.listener, hostnames)));
             }
         }
         if attached { Ok(()) } else { Err(refused) }
     }
 
-    fn add(&mut self, gateway: &'a Key, at: usize, route: &'a Key, listener: &str, hostnames: Vec<String>) {
+    fn count(&mut self, gateway: &'a Key, at: usize, route: &'a Key) {
         if let Some(counted) = self.counted.get_mut(gateway).and_then(|all| all.get_mut(at)) {
             counted.insert(route);
         }
+    }
+
+    /// Adds a route to a Gateway, and where it is served there: another listener of the same port may be, this one not.
+    fn add(&mut self, gateway: &'a Key, route: &'a Key, place: Option<(&String, Vec<String>)>) {
         let places = self.places.entry(gateway).or_default().entry(route).or_default();
+        let Some((listener, hostnames)) = place else {
+            return;
+        };
         match places.get_mut(listener) {
             // Every name already.
             Some(known) if known.is_empty() => {}

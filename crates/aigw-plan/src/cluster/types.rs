@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aigw_config::{Credentials, Document};
+use aigw_config::{Capabilities, Credentials, Document};
 use serde_json::Value;
 
+use super::condition::Verdicts;
 use crate::backend::Wanted;
 use crate::index::Key;
 use crate::object::Object;
@@ -21,6 +22,18 @@ pub fn object_key(kind: &str, key: &Key) -> ObjectKey {
     format!("{kind}/{key}")
 }
 
+/// Whether a certificate chain and a key, both PEM, can be served; otherwise why not, without a word of what they hold.
+pub type CheckCertificate = fn(chain: &str, key: &str) -> Result<(), String>;
+
+/// What a plan asks of those who serve it.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// What documents may say.
+    pub capabilities: &'a (dyn Capabilities + Send + Sync),
+    /// What certificates may be.
+    pub check_certificate: CheckCertificate,
+}
+
 /// What is known of the cluster.
 #[derive(Clone, Debug, Default)]
 pub struct World {
@@ -29,7 +42,7 @@ pub struct World {
     pub objects: Vec<Object>,
     /// What the data plane's pods say.
     pub reports: Vec<Report>,
-    /// Credentials of the last plan: a key whose Secret cannot be read any more stays in service.
+    /// Credentials of the last plan: a key or certificate whose Secret cannot be used any more stays in service.
     pub in_service: Credentials,
 }
 
@@ -106,6 +119,8 @@ pub struct ClusterPlan {
     pub statuses: Vec<Status>,
     /// Secrets and ConfigMaps whose data are needed.
     pub wanted: Wanted,
+    /// What was found about the objects.
+    pub(super) verdicts: Verdicts,
 }
 
 /// What one Gateway comes to.

@@ -4,19 +4,26 @@ use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy,
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::labels::Marks;
+use crate::cluster::hash;
+
+use super::labels::{Marks, POD_TEMPLATE, Strings};
 use super::options::WorkloadOptions;
 use super::pod;
 use super::settings::Settings;
 
 pub(super) fn deployment(marks: &Marks, settings: &Settings, options: &WorkloadOptions) -> Deployment {
+    let mut template = pod::template(marks, settings, options);
+    let print = Strings::from([(POD_TEMPLATE.to_owned(), hash::of(&template))]);
+    if let Some(metadata) = &mut template.metadata {
+        metadata.annotations.get_or_insert_default().extend(print.clone());
+    }
     Deployment {
-        metadata: marks.object(),
+        metadata: marks.with(&Strings::new(), &print),
         spec: DeploymentSpec {
             replicas: settings.replicas,
             selector: marks.selector(),
             strategy: Some(settings.strategy.clone().unwrap_or_else(one_more_first)),
-            template: pod::template(marks, settings, options),
+            template,
             ..DeploymentSpec::default()
         },
         status: None,

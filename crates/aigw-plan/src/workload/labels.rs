@@ -12,6 +12,8 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 pub const GATEWAY_NAME: &str = "aigateway.envoyproxy.io/gateway-name";
 /// The label with the Gateway's namespace.
 pub const GATEWAY_NAMESPACE: &str = "aigateway.envoyproxy.io/gateway-namespace";
+/// The annotation of a Deployment and of its pods with a hash of the pods' template: pods that have another one are to be replaced.
+pub const POD_TEMPLATE: &str = "aigateway.envoyproxy.io/pod-template";
 /// Gateway API's own label with the Gateway's name.
 const STANDARD_GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 /// Tells the pods of a Gateway from all others of its namespace.
@@ -19,7 +21,7 @@ const INSTANCE: &str = "app.kubernetes.io/instance";
 /// Longest value of a label.
 const MAX_LABEL: usize = 63;
 
-type Strings = BTreeMap<String, String>;
+pub(super) type Strings = BTreeMap<String, String>;
 
 /// Labels and annotations of one Gateway's objects.
 #[derive(Clone, Debug)]

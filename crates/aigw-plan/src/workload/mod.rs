@@ -18,6 +18,6 @@ mod settings;
 mod volume;
 
 pub use build::{Ignored, Input, Workload, WorkloadError, workload};
-pub use labels::{GATEWAY_NAME, GATEWAY_NAMESPACE, MANAGED_BY};
+pub use labels::{GATEWAY_NAME, GATEWAY_NAMESPACE, MANAGED_BY, POD_TEMPLATE};
 pub use options::{Family, Images, WorkloadOptions};
 pub use ports::{ADMIN_PORT, STATUS_PORT, STATUS_PORT_NAME, container_ports};

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use aigw_plan::Key;
-use aigw_plan::cluster::{ClusterPlan, GatewayPlan, Options, Report, Status, World, plan_cluster};
+use aigw_plan::cluster::{ClusterPlan, GatewayPlan, Means, Options, Report, Status, World, plan_cluster};
 use aigw_plan::read;
 use aigw_translate::host::Registry;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 
 /// A Gateway with two listeners, and two routes: `chat` over everything that can be wired, `other` beside it.
@@ -20,6 +23,21 @@ pub fn objects(yaml: &str) -> Vec<Value> {
 /// The small cluster.
 pub fn cluster() -> Vec<Value> {
     objects(CLUSTER)
+}
+
+/// What the data plane can serve.
+pub const MEANS: Means<'static> = Means {
+    capabilities: &Registry,
+    check_certificate,
+};
+
+fn check_certificate(chain: &str, key: &str) -> Result<(), String> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
+    let chain = chain.map_err(|_| "the certificate is not PEM")?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| "the key is not PEM")?;
+    CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider())
+        .map(|_| ())
+        .map_err(|error| format!("they do not work together: {error}"))
 }
 
 pub fn options() -> Options {
@@ -37,19 +55,19 @@ pub fn world(objects: &[Value]) -> World {
 }
 
 pub fn plan(objects: &[Value]) -> ClusterPlan {
-    plan_cluster(&world(objects), &options(), &Registry)
+    plan_cluster(&world(objects), &options(), MEANS)
 }
 
 /// The plan after one ready pod of each Gateway serves all of it.
 pub fn served(objects: &[Value]) -> ClusterPlan {
     let mut world = world(objects);
-    let first = plan_cluster(&world, &options(), &Registry);
+    let first = plan_cluster(&world, &options(), MEANS);
     world.reports = first
         .gateways
         .values()
         .map(|plan| report(plan, "pod-0"))
         .collect();
-    plan_cluster(&world, &options(), &Registry)
+    plan_cluster(&world, &options(), MEANS)
 }
 
 /// What a pod says that serves the plan.

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use aigw_engine::Attempt;
@@ -29,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How often it is looked for exchanges that nobody came for.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// The exchanges that wait. One that nobody comes for ends as its client's who has gone.
+/// The exchanges that wait. One that nobody comes for ends as that of a client who has gone.
 pub struct Parking {
     waiting: Mutex<HashMap<u128, Parked>>,
     random: &'static dyn SecureRandom,
@@ -39,14 +41,47 @@ struct Parked {
     drive: Drive,
     attempt: Box<Attempt>,
     since: Instant,
+    taken: oneshot::Sender<()>,
     released: oneshot::Receiver<()>,
 }
 
-/// While it is there, the exchange is gone on with but not answered: whoever parked it still has the client's answer in its
-/// way.
+/// A parked exchange in the hands of whoever parked it. Dropped before anybody came for the exchange, it ends it. From then on,
+/// while it is there, the exchange is gone on with but not answered: whoever parked it still has the client's answer in its way.
 #[derive(Debug)]
 pub struct Hold {
+    /// `None` when the exchange is here no longer.
+    waiting: Option<Waiting>,
     _released: oneshot::Sender<()>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    id: u128,
+    parking: Weak<Parking>,
+    taken: oneshot::Receiver<()>,
+}
+
+impl Hold {
+    /// Ready when somebody has come for the exchange, or nobody can any more.
+    pub fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(waiting) = &mut self.waiting {
+            let _ = ready!(Pin::new(&mut waiting.taken).poll(cx));
+            self.waiting = None;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(Waiting { id, parking, .. }) = self.waiting.take()
+            && let Some(parking) = parking.upgrade()
+        {
+            // Its record is written when it is dropped: not under the lock.
+            let parked = parking.lock().remove(&id);
+            drop(parked);
+        }
+    }
 }
 
 impl Parking {
@@ -62,19 +97,30 @@ impl Parking {
 
     /// Puts an exchange by whose engine wants `attempt` sent, and says the id it can be had for, once. `None` when the system
     /// has no randomness: the exchange is ended.
-    pub fn park(&self, drive: Drive, attempt: Box<Attempt>) -> Option<(String, Hold)> {
+    pub fn park(self: &Arc<Self>, drive: Drive, attempt: Box<Attempt>) -> Option<(String, Hold)> {
         let mut bytes = [0; 16];
         self.random.fill(&mut bytes).ok()?;
         let id = u128::from_ne_bytes(bytes);
         let (release, released) = oneshot::channel();
+        let (take, taken) = oneshot::channel();
         let parked = Parked {
             drive,
             attempt,
             since: Instant::now(),
+            taken: take,
             released,
         };
         self.lock().insert(id, parked);
-        Some((format!("{id:032x}"), Hold { _released: release }))
+        let waiting = Waiting {
+            id,
+            parking: Arc::downgrade(self),
+            taken,
+        };
+        let hold = Hold {
+            waiting: Some(waiting),
+            _released: release,
+        };
+        Some((format!("{id:032x}"), hold))
     }
 
     /// How many wait.
@@ -136,9 +182,11 @@ pub(crate) async fn resume(
     let Parked {
         drive,
         attempt,
+        taken,
         released,
         ..
     } = parked;
+    let _ = taken.send(());
     let answer = AssertUnwindSafe(async {
         let session = Session::new(drive, Some(attempt), upstreams);
         let settled = door::settle(session, None).await;

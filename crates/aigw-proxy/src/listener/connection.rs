@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use aigw_config::Millis;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -28,7 +29,7 @@ use super::timer::HeadTimer;
 use crate::exchange::{self, Client, Context};
 use crate::transport::{Transport, tune};
 
-/// How long a client may take for a request's head, or leave a connection idle.
+/// How long a client may take for a request's head, or leave a connection idle, where the limits do not say.
 const HEAD: Duration = Duration::from_secs(30);
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -73,8 +74,9 @@ pub(super) async fn serve(
         }
     };
     // The proxy in front closes what it does not need; we would do it just when it sends the next request.
-    let head = (!client.is_proxy).then_some(HEAD);
-    let idle = context.gateway.load().snapshot.limits.timeouts.idle.duration();
+    let limits = &context.gateway.load().snapshot.limits;
+    let head = (!client.is_proxy).then(|| limits.client_idle.map_or(HEAD, Millis::duration));
+    let idle = limits.timeouts.idle.duration();
     let io = TokioIo::new(Socket::new(transport, Arc::clone(&client.unread), idle));
     let gateway = Arc::clone(&context.gateway);
     let service = service_fn(move |request| exchange::serve(Arc::clone(&context), client.clone(), request));

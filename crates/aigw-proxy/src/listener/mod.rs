@@ -9,7 +9,7 @@ mod server;
 mod socket;
 mod timer;
 
-pub use certificate::read_certificate;
+pub use certificate::{check_certificate, read_certificate};
 pub use parked::{ParkedServer, serve_parked};
 pub use place::{Place, bind_socket};
 pub use server::{ServeError, Server, serve, serve_at};

@@ -7,21 +7,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aigw_config::{Listener, Snapshot};
-use aigw_runtime::Gateway;
+use aigw_config::{Credentials, Listener, Tls};
+use aigw_runtime::{Gateway, Live};
 use rustls::ServerConfig;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::certificate::Certificate;
+use super::certificate::{Certificates, Table};
 use super::connection;
 use super::place::{Entrance, Place};
 use crate::exchange::Context;
 use crate::upstream::Upstreams;
 
-/// How often a certificate's files are read again.
+/// How often files of certificates are read again.
 const REFRESH: Duration = Duration::from_secs(5);
 /// Pause after a connection could not be accepted (most often: no file descriptor is left).
 const PAUSE: Duration = Duration::from_millis(50);
@@ -68,16 +68,20 @@ pub struct Server {
 #[derive(Debug)]
 struct Running {
     listener: Listener,
+    /// `None` in the clear, and where the proxy in front has them.
+    certificates: Option<Arc<Certificates>>,
     entrance: Arc<Entrance>,
     address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
 }
 
 impl Running {
-    /// Whether it already does what `listener` says; who may ask for what is not its business.
+    /// Whether it already does what `listener` says; who may ask for what is not its business, and certificates are replaced
+    /// while it serves.
     fn is(&self, listener: &Listener) -> bool {
         let is_here = self.address.is_none()
-            || (self.listener.address == listener.address && self.listener.tls == listener.tls);
+            || (self.listener.address == listener.address
+                && self.listener.tls.is_some() == listener.tls.is_some());
         self.listener.name == listener.name && is_here
     }
 
@@ -94,7 +98,7 @@ impl Drop for Running {
     }
 }
 
-type Tls = Option<(Arc<Certificate>, Arc<ServerConfig>)>;
+type Secure = Option<(Arc<Certificates>, Arc<ServerConfig>)>;
 
 /// Opens the listeners of the gateway's snapshot at their addresses and serves them.
 pub async fn serve(gateway: Arc<Gateway>, upstreams: Arc<Upstreams>) -> Result<Server, ServeError> {
@@ -128,11 +132,12 @@ impl Server {
             .collect()
     }
 
-    /// Opens and closes listeners so that they are those of the gateway's snapshot now. One that has not changed notices
-    /// nothing; one that is gone serves what it has begun. On an error nothing changes.
+    /// Opens and closes listeners so that they are those of the gateway's snapshot now, with the certificates of now. One that
+    /// has not changed notices nothing; one that is gone serves what it has begun. On an error nothing changes.
     pub async fn follow(&mut self) -> Result<(), ServeError> {
-        let snapshot = Arc::clone(&self.gateway.load().snapshot);
-        self.open(&snapshot).await?;
+        let live = Live::clone(&self.gateway.load());
+        self.open(&live).await?;
+        let snapshot = live.snapshot;
         let all = std::mem::take(&mut self.running);
         let (stay, gone): (Vec<_>, Vec<_>) = all
             .into_iter()
@@ -156,21 +161,33 @@ impl Server {
         Ok(())
     }
 
-    /// Opens what `snapshot` has and the present one has not, ahead of its time: a proxy in front may be told of it before
+    /// Opens what `live` has and the present one has not, ahead of its time: a proxy in front may be told of it before
     /// the gateway takes it over and [`Server::follow`] closes what is gone. On an error nothing changes.
-    pub async fn open(&mut self, snapshot: &Snapshot) -> Result<(), ServeError> {
+    pub async fn open(&mut self, live: &Live) -> Result<(), ServeError> {
         let mut opened = Vec::new();
-        for listener in &snapshot.listeners {
-            if self.running.iter().any(|old| old.is(listener)) {
+        let mut renewed = Vec::new();
+        for listener in &live.snapshot.listeners {
+            if let Some(at) = self.running.iter().position(|old| old.is(listener)) {
+                let table = self.renew(at, listener, &live.credentials).await?;
+                renewed.push((at, listener, table));
                 continue;
             }
             let returns = self.leaving.iter().position(|(old, _)| old.is(listener));
             match returns.map(|index| self.leaving.swap_remove(index)) {
                 Some((old, _)) => self.running.push(old),
-                None => opened.push(self.begin(listener).await?),
+                None => opened.push(self.begin(listener, &live.credentials).await?),
             }
         }
         // From here on nothing can fail.
+        for (at, listener, table) in renewed {
+            let Some(running) = self.running.get_mut(at) else {
+                continue;
+            };
+            running.listener = listener.clone();
+            if let (Some(certificates), Some(table)) = (&running.certificates, table) {
+                certificates.serve(table);
+            }
+        }
         for (running, tls, stopped) in opened {
             let name = Arc::from(running.listener.name.as_str());
             let context = Context::new(Arc::clone(&self.gateway), Arc::clone(&self.upstreams), name);
@@ -185,8 +202,28 @@ impl Server {
         Ok(())
     }
 
+    /// The certificates that a running listener is to have.
+    async fn renew(
+        &self,
+        at: usize,
+        listener: &Listener,
+        credentials: &Arc<Credentials>,
+    ) -> Result<Option<Table>, ServeError> {
+        let running = self.running.get(at).and_then(|one| one.certificates.clone());
+        let (Some(certificates), Some(tls)) = (running, &listener.tls) else {
+            return Ok(None);
+        };
+        let (tls, credentials) = (tls.clone(), Arc::clone(credentials));
+        let prepare = move || certificates.prepare(&tls, &credentials);
+        beside(listener, prepare).await.map(Some)
+    }
+
     /// A listener that is open and takes nothing yet.
-    async fn begin(&self, listener: &Listener) -> Result<(Running, Tls, watch::Receiver<bool>), ServeError> {
+    async fn begin(
+        &self,
+        listener: &Listener,
+        credentials: &Arc<Credentials>,
+    ) -> Result<(Running, Secure, watch::Receiver<bool>), ServeError> {
         let failed = |source| ServeError::Bind {
             name: listener.name.clone(),
             address: self.place.of(listener),
@@ -202,16 +239,17 @@ impl Server {
         };
         let address = entrance.address().map_err(failed)?;
         let (stop, stopped) = watch::channel(false);
+        // The proxy in front has the certificates.
+        let tls = match (address, &listener.tls) {
+            (Some(_), Some(tls)) => Some(secure(listener, tls, credentials).await?),
+            _ => None,
+        };
         let running = Running {
             listener: listener.clone(),
+            certificates: tls.as_ref().map(|(certificates, _)| Arc::clone(certificates)),
             entrance,
             address,
             stop,
-        };
-        // The proxy in front has the certificate.
-        let tls = match address {
-            Some(_) => secure(listener).await?,
-            None => None,
         };
         Ok((running, tls, stopped))
     }
@@ -229,30 +267,45 @@ impl Server {
     }
 }
 
-async fn secure(listener: &Listener) -> Result<Tls, ServeError> {
-    let Some(paths) = listener.tls.clone() else {
-        return Ok(None);
-    };
+async fn secure(
+    listener: &Listener,
+    tls: &Tls,
+    credentials: &Arc<Credentials>,
+) -> Result<(Arc<Certificates>, Arc<ServerConfig>), ServeError> {
+    let (tls, credentials) = (tls.clone(), Arc::clone(credentials));
     let read = move || {
-        let certificate = Arc::new(Certificate::read(paths)?);
-        let config = certificate.server_config()?;
-        Ok((certificate, config))
+        let certificates = Arc::new(Certificates::read(&tls, &credentials)?);
+        let config = certificates.server_config()?;
+        Ok((certificates, config))
     };
-    let read: JoinHandle<Result<_, String>> = tokio::task::spawn_blocking(read);
+    beside(listener, read).await
+}
+
+/// Reads certificates where it may block.
+async fn beside<T: Send + 'static>(
+    listener: &Listener,
+    read: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, ServeError> {
+    let read: JoinHandle<Result<T, String>> = tokio::task::spawn_blocking(read);
     let result = read.await.unwrap_or_else(|error| Err(error.to_string()));
-    result.map(Some).map_err(|detail| ServeError::Certificate {
+    result.map_err(|detail| ServeError::Certificate {
         name: listener.name.clone(),
         detail,
     })
 }
 
-async fn accept(entrance: Arc<Entrance>, tls: Tls, context: Arc<Context>, mut stop: watch::Receiver<bool>) {
+async fn accept(
+    entrance: Arc<Entrance>,
+    tls: Secure,
+    context: Arc<Context>,
+    mut stop: watch::Receiver<bool>,
+) {
     let stopped = stop.clone();
-    let (certificate, config) = tls.unzip();
+    let (certificates, config) = tls.unzip();
     let serve = |arrived| connection::serve(arrived, config.clone(), Arc::clone(&context), stopped.clone());
     let mut connections = tokio::select! {
         connections = accept_all(&*entrance, serve, &context.listener, &mut stop) => connections,
-        never = refresh(certificate, &context.listener) => match never {},
+        never = refresh(certificates, &context) => match never {},
     };
     drop(entrance);
     while connections.join_next().await.is_some() {}
@@ -289,19 +342,24 @@ pub(super) async fn accept_all<A: Accept, F: Future<Output = ()> + Send + 'stati
     }
 }
 
-/// Reads a certificate's files again and again. Never ends.
-async fn refresh(certificate: Option<Arc<Certificate>>, listener: &Arc<str>) -> Infallible {
-    let Some(certificate) = certificate else {
+/// Reads certificates again and again. Never ends.
+async fn refresh(certificates: Option<Arc<Certificates>>, context: &Context) -> Infallible {
+    let Some(certificates) = certificates else {
         return std::future::pending().await;
     };
     let mut turn = tokio::time::interval(REFRESH);
     loop {
         turn.tick().await;
-        let (certificate, listener) = (Arc::clone(&certificate), Arc::clone(listener));
-        tokio::task::spawn_blocking(move || match certificate.refresh() {
-            Ok(true) => tracing::info!(%listener, "serving a new certificate"),
-            Ok(false) => {}
-            Err(error) => tracing::warn!(%listener, %error, "keeping the last good certificate"),
+        let (certificates, listener) = (Arc::clone(&certificates), Arc::clone(&context.listener));
+        let credentials = Arc::clone(&context.gateway.load().credentials);
+        tokio::task::spawn_blocking(move || {
+            let (changed, problems) = certificates.refresh(&credentials);
+            if changed {
+                tracing::info!(%listener, "serving a new certificate");
+            }
+            for error in problems {
+                tracing::warn!(%listener, %error, "keeping the last good certificate");
+            }
         });
     }
 }

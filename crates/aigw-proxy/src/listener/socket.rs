@@ -17,7 +17,7 @@ use crate::transport::Transport;
 /// How long a client may go on sending what nobody reads before the connection is cut.
 const LINGER: Duration = Duration::from_secs(30);
 /// The connection is cut earlier when nothing comes for this long.
-const SILENCE: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// The socket.
 pub(super) struct Socket {

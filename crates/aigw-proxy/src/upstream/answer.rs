@@ -10,9 +10,10 @@ use http_body::Body;
 use hyper::body::Incoming;
 
 use super::failure::classify;
+use super::host::Host;
 use super::http1::Http1;
 use super::http2::Lease;
-use super::pool::Host;
+use super::share::Turn;
 
 /// An answer.
 pub struct Answer {
@@ -27,6 +28,8 @@ pub struct AnswerBody {
     incoming: Incoming,
     carrier: Carrier,
     ended: bool,
+    /// Held for its drop: its address has one request less.
+    turn: Option<Turn>,
 }
 
 /// What the body comes over.
@@ -35,12 +38,21 @@ pub(super) enum Carrier {
     Http2(#[expect(dead_code, reason = "held for its drop: it frees the stream's place")] Lease),
 }
 
+impl Answer {
+    /// The same, as a request that an address is counted with until it has been read.
+    pub(super) fn within(mut self, turn: Option<Turn>) -> Self {
+        self.body.turn = turn;
+        self
+    }
+}
+
 impl AnswerBody {
     pub(super) fn new(incoming: Incoming, carrier: Carrier) -> Self {
         Self {
             incoming,
             carrier,
             ended: false,
+            turn: None,
         }
     }
 

@@ -4,12 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aigw_config::Endpoint;
+use aigw_config::{Address, Endpoint, Place};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use rustls::ClientConfig;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::{TlsConnector, TlsStream};
 
 use super::failure::chain;
 use super::proxies::Proxy;
@@ -22,9 +22,11 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// Longest head that a forward proxy may answer CONNECT with.
 const MAX_PROXY_HEAD: usize = 8 * 1024;
 
-/// Opens a connection to `endpoint`; true when HTTP/2 was agreed on.
+/// Opens a connection to `endpoint`, `at` one of its places where they are known; true when HTTP/2 was agreed on. A forward
+/// proxy is told the name alone.
 pub(super) async fn open(
     endpoint: &Endpoint,
+    at: Option<&Place>,
     proxy: Option<&Proxy>,
     tls: Option<Arc<ClientConfig>>,
 ) -> Result<(Transport, bool), String> {
@@ -41,17 +43,41 @@ pub(super) async fn open(
             }
             stream
         }
-        None => tcp(&endpoint.host, endpoint.port).await?,
+        None => match at.map(|place| &place.at) {
+            Some(Address::Ip(address)) => tuned(reach(*address).await?),
+            Some(Address::Name(name, port)) => tcp(name, *port).await?,
+            Some(Address::Unix(path)) => {
+                let stream = UnixStream::connect(path)
+                    .await
+                    .map_err(|error| format!("{}: {error}", path.display()))?;
+                let Some(config) = tls else {
+                    return Ok((Transport::Unix(stream), false));
+                };
+                let (stream, http2) = within_tls(stream, endpoint, config).await?;
+                return Ok((Transport::UnixTls(stream), http2));
+            }
+            None => tcp(&endpoint.host, endpoint.port).await?,
+        },
     };
     let Some(config) = tls else {
         return Ok((Transport::Plain(stream), false));
     };
+    let (stream, http2) = within_tls(stream, endpoint, config).await?;
+    Ok((Transport::Tls(stream), http2))
+}
+
+/// TLS over a connection; true when HTTP/2 was agreed on.
+async fn within_tls<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    endpoint: &Endpoint,
+    config: Arc<ClientConfig>,
+) -> Result<(Box<TlsStream<S>>, bool), String> {
     let stream = TlsConnector::from(config)
         .connect(server_name(endpoint)?, stream)
         .await
         .map_err(|error| format!("TLS with {}: {}", endpoint.host, chain(&error)))?;
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    Ok((Transport::Tls(Box::new(stream.into())), http2))
+    Ok((Box::new(stream.into()), http2))
 }
 
 async fn tcp(host: &str, port: u16) -> Result<TcpStream, String> {
@@ -69,14 +95,16 @@ async fn tcp(host: &str, port: u16) -> Result<TcpStream, String> {
             _ => tokio::time::timeout(STAGGER, tries.next()).await.unwrap_or(None),
         };
         match result {
-            Some(Ok(stream)) => {
-                tune(&stream);
-                return Ok(stream);
-            }
+            Some(Ok(stream)) => return Ok(tuned(stream)),
             Some(Err(error)) => last = error,
             None => {}
         }
     }
+}
+
+fn tuned(stream: TcpStream) -> TcpStream {
+    tune(&stream);
+    stream
 }
 
 async fn reach(address: SocketAddr) -> Result<TcpStream, String> {
@@ -110,12 +138,7 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
 
 /// Asks a forward proxy for a tunnel (RFC 9110 section 9.3.6).
 async fn tunnel(stream: &mut TcpStream, endpoint: &Endpoint, proxy: &Proxy) -> Result<(), String> {
-    let host = if endpoint.host.contains(':') {
-        format!("[{}]", endpoint.host)
-    } else {
-        endpoint.host.clone()
-    };
-    let target = format!("{host}:{}", endpoint.port);
+    let target = endpoint.name();
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n").into_bytes();
     if let Some(value) = &proxy.authorization {
         request.extend_from_slice(b"proxy-authorization: ");

@@ -64,11 +64,16 @@ impl Http1 {
         }
     }
 
+    /// Whether another request could be put on it when it was last driven.
+    pub fn is_ready(&self) -> bool {
+        self.driver.is_some() && self.sender.is_ready()
+    }
+
     /// Whether another request can be put on it now.
     pub fn is_reusable(&mut self) -> bool {
         // Nobody is woken: whoever takes it next drives it again.
         self.drive(&mut Context::from_waker(Waker::noop()));
-        self.driver.is_some() && self.sender.is_ready()
+        self.is_ready()
     }
 
     /// Marks it as put away.

@@ -3,10 +3,14 @@
 mod answer;
 mod connect;
 mod failure;
+mod host;
 mod http1;
 mod http2;
+mod known;
 mod pool;
+mod probe;
 mod proxies;
+mod share;
 mod tls;
 
 pub use answer::{Answer, AnswerBody};

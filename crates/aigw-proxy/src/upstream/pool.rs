@@ -1,70 +1,39 @@
-//! The connections of the process, kept by endpoint.
+//! The connections of the process, kept by endpoint and, where the places behind it are known, by place.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use aigw_config::Endpoint;
-use aigw_engine::{Attempt, AttemptBody, Failure, FailureKind};
+use aigw_config::{Endpoint, Place};
+use aigw_engine::{Attempt, Failure};
 use arc_swap::ArcSwap;
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Uri, header};
-use http_body_util::Full;
+use foldhash::quality::RandomState;
 use rustls::ClientConfig;
-use tokio::sync::OnceCell;
 
-use super::answer::{Answer, AnswerBody, Carrier};
+use super::answer::Answer;
 use super::connect;
 use super::failure;
+use super::host::{Host, Line};
 use super::http1::{Broken, Http1};
-use super::http2::{Http2, Lease};
-use super::proxies::{Proxies, Proxy};
+use super::http2::Http2;
+use super::known::Known;
+use super::proxies::Proxies;
+use super::share::{self, Turn};
 use super::tls::{self, SystemRoots};
 
 /// How long a connection waits for its next request.
 const KEEP: Duration = Duration::from_secs(90);
 /// How often waiting connections are looked at.
 const SWEEP: Duration = Duration::from_secs(10);
-/// Waiting HTTP/1.1 connections of one endpoint.
-const MAX_KEPT: usize = 1024;
-
-type Outgoing = Request<Full<bytes::Bytes>>;
 
 /// The way out of the process.
 pub struct Upstreams {
-    hosts: ArcSwap<HashMap<Endpoint, Arc<Host>>>,
+    hosts: ArcSwap<HashMap<Endpoint, Known, RandomState>>,
+    /// Requests so far to endpoints with several places.
+    turns: AtomicUsize,
     proxies: Proxies,
     roots: SystemRoots,
-}
-
-/// One endpoint and the connections to it.
-pub(super) struct Host {
-    endpoint: Endpoint,
-    authority: Authority,
-    host_header: HeaderValue,
-    proxy: Option<Proxy>,
-    tls: OnceCell<Arc<ClientConfig>>,
-    kept: Mutex<Kept>,
-    /// The peer has agreed on HTTP/2 before: one connection at a time is opened, and everybody shares it.
-    speaks_http2: AtomicBool,
-    opening: tokio::sync::Mutex<()>,
-}
-
-#[derive(Default)]
-struct Kept {
-    #[expect(
-        clippy::vec_box,
-        reason = "a connection goes to its holder and back for each request; the box moves, not the half KiB"
-    )]
-    http1: Vec<Box<Http1>>,
-    http2: Vec<Http2>,
-}
-
-/// A connection for one request.
-enum Line {
-    Http1(Box<Http1>),
-    Http2(Lease),
 }
 
 impl Upstreams {
@@ -72,6 +41,7 @@ impl Upstreams {
     pub fn new(proxies: Proxies) -> Arc<Self> {
         let upstreams = Arc::new(Self {
             hosts: ArcSwap::default(),
+            turns: AtomicUsize::new(0),
             proxies,
             roots: SystemRoots::default(),
         });
@@ -81,42 +51,118 @@ impl Upstreams {
 
     /// Sends an attempt and waits for the head of its answer, without any limit of time but the one for connecting.
     pub async fn send(&self, attempt: Attempt) -> Result<Answer, Failure> {
-        let host = self.host(&attempt.backend.endpoint)?;
+        match attempt.backend.places.clone() {
+            None => {
+                let host = self.host(&attempt.backend.endpoint, None)?;
+                self.send_to(&host, &[], attempt, None).await
+            }
+            Some(places) => self.share(&places, attempt).await,
+        }
+    }
+
+    /// Sends an attempt to one of those places: where a connection cannot be opened, to the next.
+    async fn share(&self, places: &[Place], attempt: Attempt) -> Result<Answer, Failure> {
+        let endpoint = &attempt.backend.endpoint;
+        let mut hosts = self.hosts_at(endpoint, places)?;
+        share::order(&mut hosts, self.turns.fetch_add(1, Ordering::Relaxed));
+        let Some((first, others)) = hosts.split_first() else {
+            let message = format!("no address of {} is ready", endpoint.authority);
+            return Err(failure::connect(message));
+        };
+        self.send_to(first, others, attempt, Some(Turn::at(first))).await
+    }
+
+    /// Sends an attempt to `host`, or to one of `others` where `host` cannot be reached: nothing was sent then.
+    async fn send_to(
+        &self,
+        host: &Arc<Host>,
+        others: &[Arc<Host>],
+        attempt: Attempt,
+        turn: Option<Turn>,
+    ) -> Result<Answer, Failure> {
         let connecting = attempt.timeouts.connect.duration();
         let kept = match attempt.fresh {
             true => None,
             false => host.kept_line(),
         };
-        let mut request = host.request(attempt)?;
+        let mut request = Host::request(attempt)?;
         if let Some(line) = kept {
             match host.run(line, request).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => return Ok(answer.within(turn)),
                 Err(Broken::Failed(failure)) => return Err(failure),
                 Err(Broken::Unsent(again)) => request = *again,
             }
         }
-        let line = Box::pin(self.fresh_line(&host, connecting)).await?;
-        host.run(line, request).await.map_err(|broken| match broken {
-            Broken::Failed(failure) => failure,
-            Broken::Unsent(_) => failure::connect("the connection was closed as soon as it stood"),
-        })
+        let (host, line, turn) = Box::pin(self.reach(host, others, connecting, turn)).await?;
+        match host.run(line, request).await {
+            Ok(answer) => Ok(answer.within(turn)),
+            Err(Broken::Failed(failure)) => Err(failure),
+            Err(Broken::Unsent(_)) => Err(failure::connect("the connection was closed as soon as it stood")),
+        }
     }
 
-    fn host(&self, endpoint: &Endpoint) -> Result<Arc<Host>, Failure> {
-        if let Some(host) = self.hosts.load().get(endpoint) {
+    /// A connection for a request: to the first of the hosts that can be reached within `limit`.
+    async fn reach(
+        &self,
+        host: &Arc<Host>,
+        others: &[Arc<Host>],
+        limit: Duration,
+        mut turn: Option<Turn>,
+    ) -> Result<(Arc<Host>, Line, Option<Turn>), Failure> {
+        let end = Instant::now() + limit;
+        let count = 1 + others.len();
+        let mut last = None;
+        for (index, host) in std::iter::once(host).chain(others).enumerate() {
+            if index > 0 {
+                turn = Some(Turn::at(host));
+                // A connection that waits there is as good as a new one.
+                if let Some(line) = host.kept_line() {
+                    return Ok((Arc::clone(host), line, turn));
+                }
+            }
+            // One address that does not answer leaves time for those after it.
+            let left = end.saturating_duration_since(Instant::now());
+            let share = left / u32::try_from(count - index).unwrap_or(u32::MAX);
+            let result = self.fresh_line(host, share).await;
+            if host.at.is_some() {
+                host.load().note(result.is_ok());
+            }
+            match result {
+                Ok(line) => return Ok((Arc::clone(host), line, turn)),
+                Err(failure) => last = Some(failure),
+            }
+        }
+        Err(last.unwrap_or_else(|| failure::connect("there is no address")))
+    }
+
+    /// The hosts at those places; the endpoint is looked up once for all that are known.
+    pub(super) fn hosts_at(&self, endpoint: &Endpoint, places: &[Place]) -> Result<Vec<Arc<Host>>, Failure> {
+        let hosts = self.hosts.load();
+        let known = hosts.get(endpoint);
+        let at = |place: &Place| match known.and_then(|known| known.get(Some(place))) {
+            Some(host) => Ok(Arc::clone(host)),
+            None => self.host(endpoint, Some(place)),
+        };
+        places.iter().map(at).collect()
+    }
+
+    pub(super) fn host(&self, endpoint: &Endpoint, at: Option<&Place>) -> Result<Arc<Host>, Failure> {
+        if let Some(host) = self.hosts.load().get(endpoint).and_then(|known| known.get(at)) {
             return Ok(Arc::clone(host));
         }
-        let host = Arc::new(Host::new(endpoint, &self.proxies).map_err(failure::connect)?);
+        let host = Arc::new(Host::new(endpoint, at, &self.proxies).map_err(failure::connect)?);
         self.hosts.rcu(|hosts| {
             let mut hosts = HashMap::clone(hosts);
-            hosts.entry(endpoint.clone()).or_insert_with(|| Arc::clone(&host));
+            hosts.entry(endpoint.clone()).or_default().put(&host);
             hosts
         });
         // Another request may have been first; its entry is the one that is kept.
-        Ok(self.hosts.load().get(endpoint).map_or(host, Arc::clone))
+        let hosts = self.hosts.load();
+        let kept = hosts.get(endpoint).and_then(|known| known.get(at));
+        Ok(kept.map_or(host, Arc::clone))
     }
 
-    async fn fresh_line(&self, host: &Arc<Host>, limit: Duration) -> Result<Line, Failure> {
+    pub(super) async fn fresh_line(&self, host: &Arc<Host>, limit: Duration) -> Result<Line, Failure> {
         match tokio::time::timeout(limit, self.open_line(host)).await {
             Ok(result) => result,
             Err(_) => Err(failure::connect(format!(
@@ -125,6 +171,17 @@ impl Upstreams {
                 limit.as_millis()
             ))),
         }
+    }
+
+    /// How TLS with the host begins; `None` in the clear.
+    pub(super) async fn tls(&self, host: &Host) -> Result<Option<Arc<ClientConfig>>, Failure> {
+        if !host.endpoint.https {
+            return Ok(None);
+        }
+        let config = host
+            .tls
+            .get_or_try_init(|| tls::client_config(&host.endpoint, &self.roots));
+        Ok(Some(Arc::clone(config.await.map_err(failure::connect)?)))
     }
 
     async fn open_line(&self, host: &Arc<Host>) -> Result<Line, Failure> {
@@ -139,18 +196,8 @@ impl Upstreams {
             }
             false => None,
         };
-        let endpoint = &host.endpoint;
-        let config = match endpoint.https {
-            true => Some(
-                host.tls
-                    .get_or_try_init(|| tls::client_config(endpoint, &self.roots))
-                    .await
-                    .map_err(failure::connect)?
-                    .clone(),
-            ),
-            false => None,
-        };
-        let (transport, http2) = connect::open(endpoint, host.proxy.as_ref(), config)
+        let config = self.tls(host).await?;
+        let (transport, http2) = connect::open(&host.endpoint, host.at.as_ref(), host.proxy.as_ref(), config)
             .await
             .map_err(failure::connect)?;
         host.speaks_http2.store(http2, Ordering::Release);
@@ -163,149 +210,6 @@ impl Upstreams {
             .ok_or_else(|| failure::connect("the connection was closed as soon as it stood"))?;
         host.lock().http2.push(connection);
         Ok(Line::Http2(lease))
-    }
-}
-
-impl Kept {
-    fn lease(&mut self) -> Option<Lease> {
-        self.http2.retain(Http2::is_open);
-        self.http2.iter_mut().find_map(Http2::lease)
-    }
-}
-
-impl Host {
-    fn new(endpoint: &Endpoint, proxies: &Proxies) -> Result<Self, String> {
-        let text = &endpoint.authority;
-        Ok(Self {
-            authority: text.parse().map_err(|_| format!("`{text}` is not a host"))?,
-            host_header: text.parse().map_err(|_| format!("`{text}` is not a host"))?,
-            proxy: proxies.find(endpoint)?,
-            endpoint: endpoint.clone(),
-            tls: OnceCell::new(),
-            kept: Mutex::default(),
-            speaks_http2: AtomicBool::new(false),
-            opening: tokio::sync::Mutex::default(),
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The request of an attempt in the form that HTTP/1.1 straight to the endpoint has.
-    fn request(&self, attempt: Attempt) -> Result<Outgoing, Failure> {
-        let target =
-            PathAndQuery::from_maybe_shared(bytes::Bytes::from(attempt.path)).map_err(|error| Failure {
-                kind: FailureKind::Protocol,
-                message: format!("the path cannot be asked for: {error}"),
-            })?;
-        let body = match attempt.body {
-            AttemptBody::None => Full::default(),
-            AttemptBody::Whole(bytes) => Full::new(bytes),
-        };
-        let mut request = Request::new(body);
-        *request.method_mut() = attempt.method;
-        *request.uri_mut() = Uri::from(target);
-        *request.headers_mut() = attempt.headers;
-        request
-            .headers_mut()
-            .insert(header::HOST, self.host_header.clone());
-        Ok(request)
-    }
-
-    /// A connection that is ready for another request, the warmest first.
-    fn kept_line(&self) -> Option<Line> {
-        loop {
-            let mut connection = {
-                let mut kept = self.lock();
-                if let Some(lease) = kept.lease() {
-                    return Some(Line::Http2(lease));
-                }
-                kept.http1.pop()?
-            };
-            if connection.is_reusable() {
-                return Some(Line::Http1(connection));
-            }
-        }
-    }
-
-    /// Takes a connection back whose answer was read to its end.
-    pub fn put_back(&self, mut connection: Box<Http1>) {
-        if connection.is_reusable() {
-            connection.keep(Instant::now());
-            let mut kept = self.lock();
-            if kept.http1.len() < MAX_KEPT {
-                kept.http1.push(connection);
-            }
-        }
-    }
-
-    async fn run(self: &Arc<Self>, line: Line, mut request: Outgoing) -> Result<Answer, Broken> {
-        match line {
-            Line::Http1(mut connection) => {
-                if let Some(proxy) = self.proxy.as_ref().filter(|_| !self.endpoint.https) {
-                    self.address_proxy(&mut request, proxy);
-                }
-                let (head, incoming) = connection.send(request).await?.into_parts();
-                let carrier = Carrier::Http1(Some(connection), Arc::clone(self));
-                Ok(Answer {
-                    head,
-                    body: AnswerBody::new(incoming, carrier),
-                })
-            }
-            Line::Http2(mut lease) => {
-                self.address_http2(&mut request);
-                let (head, incoming) = lease.send(request).await?.into_parts();
-                Ok(Answer {
-                    head,
-                    body: AnswerBody::new(incoming, Carrier::Http2(lease)),
-                })
-            }
-        }
-    }
-
-    /// In the clear, a forward proxy is given the whole URI (RFC 9112 section 3.2.2).
-    fn address_proxy(&self, request: &mut Outgoing, proxy: &Proxy) {
-        self.absolute(request, Scheme::HTTP);
-        if let Some(value) = &proxy.authorization {
-            request
-                .headers_mut()
-                .insert(header::PROXY_AUTHORIZATION, value.clone());
-        }
-    }
-
-    /// HTTP/2 has the host in `:authority` (RFC 9113 section 8.3.1).
-    fn address_http2(&self, request: &mut Outgoing) {
-        request.headers_mut().remove(header::HOST);
-        self.absolute(request, Scheme::HTTPS);
-    }
-
-    fn absolute(&self, request: &mut Outgoing, scheme: Scheme) {
-        let mut parts = std::mem::take(request.uri_mut()).into_parts();
-        parts.scheme = Some(scheme);
-        parts.authority = Some(self.authority.clone());
-        // All three parts are there, so this cannot fail.
-        *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
-    }
-
-    /// Closes what has waited too long or was closed by the peer; true when nothing is left.
-    fn sweep(&self, limit: Instant) -> bool {
-        let waiting = {
-            let mut kept = self.lock();
-            kept.http2.retain(|connection| !connection.is_spent(limit));
-            std::mem::take(&mut kept.http1)
-        };
-        let alive: Vec<_> = waiting
-            .into_iter()
-            .filter_map(|mut connection| {
-                (!connection.kept_before(limit) && connection.is_reusable()).then_some(connection)
-            })
-            .collect();
-        let mut kept = self.lock();
-        // What came back in between is warmer.
-        let warmer = std::mem::replace(&mut kept.http1, alive);
-        kept.http1.extend(warmer);
-        kept.http1.is_empty() && kept.http2.is_empty()
     }
 }
 
@@ -327,17 +231,15 @@ async fn sweep(upstreams: Weak<Upstreams>) {
             continue;
         };
         let hosts = upstreams.hosts.load_full();
-        let empty: Vec<&Endpoint> = hosts
-            .iter()
-            .filter(|(_, host)| host.sweep(limit))
-            .map(|(endpoint, _)| endpoint)
-            .collect();
+        let all = hosts.values().flat_map(Known::hosts);
+        let empty: Vec<*const Host> = all.filter(|host| host.sweep(limit)).map(Arc::as_ptr).collect();
         if !empty.is_empty() {
             // Answers that are still read hold their host, so nothing that could come back is lost.
             upstreams.hosts.rcu(|hosts| {
-                let mut hosts = HashMap::clone(hosts);
-                hosts.retain(|endpoint, _| !empty.contains(&endpoint));
-                hosts
+                let kept = hosts.iter().filter_map(|(endpoint, known)| {
+                    known.without(&empty).map(|known| (endpoint.clone(), known))
+                });
+                kept.collect::<HashMap<_, _, RandomState>>()
             });
         }
     }

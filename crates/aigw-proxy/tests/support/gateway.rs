@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use aigw_config::{
-    Backend, BackendAuth, Candidate, Credentials, Document, Endpoint, Limits, Listener, Millis, OnError,
-    Origin, Quirks, Retry, Route, Rule, Schema, SchemaName, Snapshot, Timeouts,
+    Backend, BackendAuth, Candidate, Credentials, Document, Endpoint, HealthCheck, Limits, Listener, Millis,
+    OnError, Origin, Quirks, Retry, Route, Rule, Schema, SchemaName, Snapshot, Timeouts, Tls,
 };
 use aigw_engine::UsageRecord;
 use aigw_proxy::{Place, Proxies, Server, Upstreams, serve_at};
@@ -54,7 +54,8 @@ impl Running {
 pub struct Setup {
     pub timeouts: Timeouts,
     pub max_request_body: u64,
-    pub tls: Option<(String, String)>,
+    pub tls: Option<Tls>,
+    pub health_check: Option<HealthCheck>,
     /// Called with each record before it is stored.
     pub watch: fn(&UsageRecord),
 }
@@ -65,6 +66,7 @@ impl Default for Setup {
             timeouts: TIMEOUTS,
             max_request_body: 32 << 20,
             tls: None,
+            health_check: None,
             watch: |_| {},
         }
     }
@@ -119,6 +121,7 @@ fn snapshot(endpoints: &[Endpoint], setup: &Setup) -> Snapshot {
                     prefix: None,
                 },
                 endpoint: endpoint.clone(),
+                places: None,
                 auth: BackendAuth::None,
                 quirks: Quirks::default(),
                 max_concurrent: None,
@@ -131,6 +134,7 @@ fn snapshot(endpoints: &[Endpoint], setup: &Setup) -> Snapshot {
         .collect();
     let rule = Rule {
         name: "0".into(),
+        key: "all 0".into(),
         models: vec![],
         matches: vec![],
         candidates,
@@ -139,8 +143,13 @@ fn snapshot(endpoints: &[Endpoint], setup: &Setup) -> Snapshot {
             attempts_per_backend: 1,
             statuses: vec![],
             on_error: OnError::Retry,
+            timeout: None,
+            backoff: None,
         },
         timeouts: setup.timeouts,
+        max_concurrent: None,
+        ejection: None,
+        health_check: setup.health_check.clone().map(Arc::new),
         refuse: None,
     };
     let route = Route {
@@ -168,13 +177,15 @@ fn snapshot(endpoints: &[Endpoint], setup: &Setup) -> Snapshot {
             bytes_in_flight: 512 << 20,
             max_concurrent: None,
             timeouts: setup.timeouts,
+            request_received: None,
+            client_idle: None,
             allowed_origins: vec![],
         },
         document: Document::default(),
     }
 }
 
-fn listener(name: &str, address: &str, tls: Option<(String, String)>) -> Listener {
+fn listener(name: &str, address: &str, tls: Option<Tls>) -> Listener {
     Listener {
         name: name.to_owned(),
         address: address.to_owned(),

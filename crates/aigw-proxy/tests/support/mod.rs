@@ -13,7 +13,7 @@ use aigw_engine::{Attempt, AttemptBody, Failure};
 use aigw_proxy::AnswerBody;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A listener on a free port.
@@ -54,6 +54,7 @@ pub fn attempt(endpoint: &Endpoint) -> Attempt {
             prefix: None,
         },
         endpoint: endpoint.clone(),
+        places: None,
         auth: BackendAuth::None,
         quirks: Quirks::default(),
         max_concurrent: None,
@@ -71,7 +72,7 @@ pub fn attempt(endpoint: &Endpoint) -> Attempt {
 }
 
 /// Reads one HTTP/1.1 message with a `content-length` (or none); its text, or `None` at the end of the stream.
-pub async fn read_message(stream: &mut TcpStream) -> Option<String> {
+pub async fn read_message(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut seen = Vec::new();
     loop {
         if let Some(end) = seen.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -90,13 +91,28 @@ pub async fn read_message(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
+/// A certificate for `upstream.test` and the server's configuration with it.
+pub fn certificate(protocols: &[&str]) -> (String, Arc<rustls::ServerConfig>) {
+    let made = rcgen::generate_simple_self_signed(vec!["upstream.test".to_owned()]).unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let mut config =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    (made.cert.pem(), Arc::new(config))
+}
+
 /// Waits until the peer has closed the connection.
 pub async fn closed(stream: &mut TcpStream) {
     let mut sink = [0; 4096];
     while !matches!(stream.read(&mut sink).await, Ok(0) | Err(_)) {}
 }
 
-pub async fn write(stream: &mut TcpStream, text: &str) {
+pub async fn write(stream: &mut (impl AsyncWrite + Unpin), text: &str) {
     stream.write_all(text.as_bytes()).await.unwrap();
 }
 

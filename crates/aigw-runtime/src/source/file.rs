@@ -30,7 +30,8 @@ pub(super) fn behind(input: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-fn is_configuration(path: &Path) -> bool {
+/// Whether a directory that is given has this file for a part of the configuration.
+pub(crate) fn is_configuration(path: &Path) -> bool {
     let hidden = path
         .file_name()
         .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));

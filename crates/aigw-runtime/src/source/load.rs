@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aigw_config::{
-    BackendRef, Capabilities, Credentials, Diagnostics, Document, Origin, RouteSpec, RuleSpec,
+    BackendRef, Capabilities, Credentials, Diagnostics, Document, ListenerTls, Origin, PemSource, RouteSpec,
+    RuleSpec,
 };
 
 use super::expand::Environment;
@@ -189,9 +190,11 @@ fn resolve_paths(document: &mut Document, environment: Environment<'_>) {
         }
     };
     for listener in &mut document.listeners {
-        if let Some(tls) = &mut listener.tls {
-            resolve(&mut tls.certificate, &listener.origin);
-            resolve(&mut tls.key, &listener.origin);
+        let sources = listener.tls.iter_mut().flat_map(ListenerTls::sources_mut);
+        for source in sources {
+            if let PemSource::File(path) = source {
+                resolve(path, &listener.origin);
+            }
         }
     }
     for backend in &mut document.backends {

@@ -66,6 +66,7 @@ fn merge(into: &mut Document, planned: Document) {
     into.routes.extend(planned.routes);
     into.backends.extend(planned.backends);
     into.credentials.extend(planned.credentials);
+    into.endpoints.extend(planned.endpoints);
     if into.limits.max_request_body.is_none() && planned.limits.max_request_body.is_some() {
         into.limits.max_request_body = planned.limits.max_request_body;
         if into.limits.origin == Origin::default() {

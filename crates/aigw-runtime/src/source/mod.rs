@@ -15,5 +15,6 @@ mod secret;
 pub use cluster::{Arrived, Cluster, SnapshotName};
 pub use environment::{PresetEnv, load_environment};
 pub use expand::Environment;
+pub(crate) use file::is_configuration;
 pub use load::{Loaded, load};
 pub use ready::Ready;

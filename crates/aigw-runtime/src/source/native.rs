@@ -10,7 +10,7 @@ use super::node::{Node, Value};
 use super::reader::{self, Unknown};
 
 /// Sections, and what one object of each is called.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("listeners", "listener"),
     ("routes", "route"),
     ("models", "alias"),
@@ -18,6 +18,7 @@ const SECTIONS: [(&str, &str); 8] = [
     ("credentials", "credential"),
     ("clientKeys", "client key"),
     ("costs", "cost"),
+    ("endpoints", "endpoints of"),
     ("limits", "limits"),
 ];
 
@@ -83,6 +84,11 @@ impl Native<'_> {
                 one.origin = origin
             }),
         );
+        document.endpoints.extend(self.section(
+            node,
+            "endpoints",
+            |one: &mut aigw_config::EndpointsSpec, origin| one.origin = origin,
+        ));
         self.limits(node, document);
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aigw_engine::{Outcome, UsageRecord};
+use foldhash::quality::RandomState;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -123,14 +124,21 @@ struct Version {
     version: String,
 }
 
+/// A backend of a rule, which is told by route and name.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfRule {
+    rule: String,
+    backend: String,
+}
+
 /// Backend, failure and status.
 type AttemptKey = (Arc<str>, Option<&'static str>, Option<u16>);
 
 /// Counters found again without building their labels.
 #[derive(Debug, Default)]
 struct Counters {
-    requests: HashMap<(&'static str, u16, &'static str), Counter>,
-    attempts: HashMap<AttemptKey, Counter>,
+    requests: HashMap<(&'static str, u16, &'static str), Counter, RandomState>,
+    attempts: HashMap<AttemptKey, Counter, RandomState>,
 }
 
 /// The metrics of a process.
@@ -153,6 +161,9 @@ pub struct Metrics {
     envoy: EnvoyMetrics,
     in_flight: Gauge<u64, AtomicU64>,
     bytes_held: Gauge<u64, AtomicU64>,
+    ejected: Family<OfRule, Gauge>,
+    ejections: Family<OfRule, Gauge>,
+    healthy: Family<OfRule, Gauge>,
     series: Mutex<SeriesCache>,
     counters: Mutex<Counters>,
     original_models: Bounded,
@@ -181,6 +192,9 @@ impl Metrics {
             envoy: EnvoyMetrics::default(),
             in_flight: Gauge::default(),
             bytes_held: Gauge::default(),
+            ejected: Family::default(),
+            ejections: Family::default(),
+            healthy: Family::default(),
             series: Mutex::default(),
             counters: Mutex::default(),
             original_models: Bounded::default(),
@@ -262,6 +276,21 @@ impl Metrics {
             self.config.clone(),
         );
         self.envoy.register(registry);
+        registry.register(
+            "aigw_backend_ejected",
+            "Whether a rule leaves out a backend now because it failed",
+            self.ejected.clone(),
+        );
+        registry.register(
+            "aigw_backend_ejections",
+            "How often a rule has left out a backend because it failed",
+            self.ejections.clone(),
+        );
+        registry.register(
+            "aigw_backend_healthy",
+            "Whether a backend passes the health checks of a rule",
+            self.healthy.clone(),
+        );
         registry.register(
             "aigw_requests_in_flight",
             "Requests that are being served",
@@ -435,6 +464,24 @@ impl Metrics {
     pub fn text(&self, shared: &Arc<aigw_engine::Shared>) -> String {
         self.in_flight.set(shared.requests_held());
         self.bytes_held.set(shared.bytes_held());
+        for one in shared.ejected(std::time::Instant::now()) {
+            let labels = OfRule {
+                rule: one.rule.to_string(),
+                backend: one.backend.to_string(),
+            };
+            self.ejected.get_or_create(&labels).set(i64::from(one.is_out));
+            let times = i64::try_from(one.times).unwrap_or(i64::MAX);
+            self.ejections.get_or_create(&labels).set(times);
+        }
+        // Checks end with their rules.
+        self.healthy.clear();
+        for one in shared.checked() {
+            let labels = OfRule {
+                rule: one.rule.to_string(),
+                backend: one.backend.to_string(),
+            };
+            self.healthy.get_or_create(&labels).set(i64::from(one.is_well));
+        }
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {
             text.clear();

@@ -1,9 +1,10 @@
 //! Series found again without building their labels: most requests are like one before.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
 use aigw_engine::UsageRecord;
+use foldhash::quality::RandomState;
 
 use super::metrics::Series;
 
@@ -21,7 +22,7 @@ struct Kind {
 #[derive(Debug, Default)]
 pub(super) struct SeriesCache {
     hasher: RandomState,
-    known: HashMap<u64, Vec<(Kind, Series)>>,
+    known: HashMap<u64, Vec<(Kind, Series)>, RandomState>,
     count: usize,
 }
 

@@ -38,18 +38,17 @@ enum Watch {
 
 impl Observed {
     pub(super) fn new(inputs: &AnswerInputs<'_>) -> Self {
-        let encoding = inputs.content_encoding.unwrap_or("identity");
         let events = is_event_stream(inputs.content_type);
         // A few compressed bytes may stand for any number: neither a document nor one piece of a stream may grow beyond this.
-        let decompressor = if events {
-            Decompressor::for_stream(encoding, WHOLE_LIMIT as u64)
-        } else {
-            Decompressor::new(encoding, WHOLE_LIMIT as u64)
-        };
+        let decompressor = inputs.content_encoding.map(|encoding| match events {
+            true => Decompressor::for_stream(encoding, WHOLE_LIMIT as u64),
+            false => Decompressor::new(encoding, WHOLE_LIMIT as u64),
+        });
         let (decompress, readable) = match decompressor {
-            Ok(decoder) if decoder.is_identity() => (None, true),
-            Ok(decoder) => (Some(decoder), true),
-            Err(_) => (None, false),
+            None => (None, true),
+            Some(Ok(decoder)) if decoder.is_identity() => (None, true),
+            Some(Ok(decoder)) => (Some(decoder), true),
+            Some(Err(_)) => (None, false),
         };
         let watch = if !readable {
             Watch::Blind

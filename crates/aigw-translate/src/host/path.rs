@@ -53,7 +53,8 @@ pub fn upstream_path(schema: &Schema, operation: Operation, id: Option<&str>) ->
     let path = if suffix.starts_with('/') {
         suffix.to_owned()
     } else {
-        format!("/{}/{suffix}", schema.path_prefix())
+        // What stands here is made for every request; formatting machinery takes several times as long.
+        ["/", schema.path_prefix(), "/", suffix].concat()
     };
     Some(match id {
         Some(id) => path.replace("{id}", &segment(id)?),

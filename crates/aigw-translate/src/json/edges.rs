@@ -1,13 +1,16 @@
-//! Finds top-level members at both ends of a large object without reading its middle, and walks over those of a small one. For
-//! text that is only looked at: what is not read is not checked.
+//! Finds top-level members at both ends of a large object without reading its middle. For text that is only looked at: what is
+//! not read is not checked.
 
-use memchr::memmem::FinderRev;
+use std::borrow::Cow;
 
-use super::peek::Member;
+use memchr::memmem::Finder;
+
+use super::peek::{Member, unquote};
+use super::reader::Reader;
 use super::scan::Scanner;
 
-/// How far from its end a member is looked for.
-const BACK: usize = 4 * 1024;
+/// How far from its end a member is looked for: first near it, where most are.
+const BACK: [usize; 2] = [1024, 4 * 1024];
 
 /// The members called `names` that stand before the member called `until`, or anywhere when there is none. `None` when what
 /// was read is no part of an object. Names with escapes are not recognised.
@@ -60,50 +63,34 @@ fn member<'a>(
     Some((name, Some(member)))
 }
 
-/// Shows name and value, as they are written, of each member of the object that `text` is. `None` when it is none, or has names
-/// with escapes; what stood before was shown.
-pub fn members<'a>(text: &'a str, mut see: impl FnMut(&'a str, &'a str)) -> Option<()> {
-    let mut scanner = Scanner::new(text.as_bytes());
-    if scanner.token() != b'{' {
-        return None;
-    }
-    scanner.bump();
-    if scanner.token() == b'}' {
-        scanner.bump();
-    } else {
-        loop {
-            let (from, to, escaped) = scanner.name().ok()?;
-            scanner.token();
-            let value = scanner.at();
-            scanner.value(1).ok()?;
-            if escaped {
-                return None;
-            }
-            see(text.get(from..to)?, text.get(value..scanner.at())?);
-            if scanner.next_or(b'}').ok()? {
-                break;
-            }
-        }
-    }
-    (scanner.token() == 0 && scanner.at() == text.len()).then_some(())
+/// Shows top-level members at the end of an object to `see`, which reads their values: the last of a name, for which `first` looks
+/// in its quotes, and all after it. `None` when that does not stand near the end, or where `see` says so.
+pub fn back<'a>(
+    bytes: &'a [u8],
+    first: &Finder<'_>,
+    see: impl FnMut(&'a str, &mut Reader<'a>) -> Option<()>,
+) -> Option<()> {
+    let at = BACK.iter().find_map(|near| {
+        let near = bytes.len().saturating_sub(*near);
+        // Only searches from the front use vectors.
+        Some(near + first.find_iter(bytes.get(near..)?).last()?)
+    })?;
+    // Within a text the quotes would be escaped, so this is a name (or a whole text, which no colon follows).
+    let mut reader = Reader::new(std::str::from_utf8(bytes.get(at..)?).ok()?);
+    reader.members(see)?;
+    // Whole members, one closing brace and nothing more: the object that ended here is the outermost.
+    reader.is_at_end().then_some(())
 }
 
-/// The value of the last top-level member of a name, for which `name` looks in its quotes, when it stands near the end.
-pub fn back<'a>(bytes: &'a [u8], name: &FinderRev<'_>) -> Option<&'a str> {
-    let near = bytes.len().saturating_sub(BACK);
-    let at = near + name.rfind(bytes.get(near..)?)?;
-    // Within a text the quotes would be escaped, so this is a name (or a whole text, which no colon follows).
-    let mut scanner = Scanner::new(bytes.get(at..)?);
-    let (_, value) = member(bytes.get(at..)?, &mut scanner, 0, 0, "")?;
-    let value = value?;
-    // Whole members, one closing brace and nothing more: the object that ends here is the outermost.
-    while !scanner.next_or(b'}').ok()? {
-        scanner.name().ok()?;
-        scanner.value(1).ok()?;
+/// The text that stands at the start of `bytes`, escapes resolved; `None` when something else does.
+pub fn text_at(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    let mut scanner = Scanner::new(bytes);
+    if scanner.token() != b'"' {
+        return None;
     }
-    let ended = scanner.token() == 0 && at + scanner.at() == bytes.len();
-    let raw = bytes.get(at..)?.get(value.span())?;
-    std::str::from_utf8(raw).ok().filter(|_| ended)
+    let start = scanner.at();
+    scanner.string().ok()?;
+    unquote(std::str::from_utf8(bytes.get(start..scanner.at())?).ok()?)
 }
 
 #[cfg(test)]
@@ -132,52 +119,47 @@ mod tests {
         }
     }
 
+    /// The last `usage` and the names after it.
+    fn last(text: &str) -> Option<Vec<(&str, &str)>> {
+        let mut all = Vec::new();
+        back(text.as_bytes(), &Finder::new("\"usage\""), |name, reader| {
+            all.push((name, reader.value()?));
+            Some(())
+        })?;
+        Some(all)
+    }
+
     #[test]
     fn back_is_outermost_or_nothing() {
-        let name = FinderRev::new("\"usage\"");
-        let back = |text: &'static str| back(text.as_bytes(), &name);
         assert_eq!(
-            back(r#"…,"usage":{"a":[1]},"x":{"y":"}"} }  "#),
-            Some(r#"{"a":[1]}"#)
+            last(r#"…,"usage":{"a":[1]},"x":{"y":"}"} }  "#),
+            Some(vec![("usage", r#"{"a":[1]}"#), ("x", r#"{"y":"}"}"#)])
         );
-        assert_eq!(back(r#"{"usage":1}"#), Some("1"));
-        assert_eq!(back(r#"{"usage":1,"usage":2}"#), Some("2"));
+        assert_eq!(last(r#"{"usage":1}"#), Some(vec![("usage", "1")]));
+        assert_eq!(last(r#"{"usage":1,"usage":2}"#), Some(vec![("usage", "2")]));
         // Not the outermost, not complete, not a name, not there.
-        assert_eq!(back(r#"{"usage":1,"x":{"usage":2}}"#), None);
-        assert_eq!(back(r#"{"x":{"usage":2}}"#), None);
-        assert_eq!(back(r#"{"usage":1"#), None);
-        assert_eq!(back(r#"{"x":"usage"}"#), None);
-        assert_eq!(back(r#"{"x":" \"usage\":1}"}"#), None);
-        assert_eq!(back("{}"), None);
+        assert_eq!(last(r#"{"usage":1,"x":{"usage":2}}"#), None);
+        assert_eq!(last(r#"{"x":{"usage":2}}"#), None);
+        assert_eq!(last(r#"{"usage":1"#), None);
+        assert_eq!(last(r#"{"x":"usage"}"#), None);
+        assert_eq!(last(r#"{"x":" \"usage\":1}"}"#), None);
+        assert_eq!(last("{}"), None);
     }
 
     #[test]
     fn back_looks_only_near_the_end() {
-        let far = format!(r#"{{"usage":1,"x":"{}"}}"#, "a".repeat(BACK));
-        assert_eq!(back(far.as_bytes(), &FinderRev::new("\"usage\"")), None);
+        for (apart, found) in [(0, true), (1_020, true), (3_000, true), (4 * 1024, false)] {
+            let text = format!(r#"{{"usage":1,"x":"{}"}}"#, "a".repeat(apart));
+            assert_eq!(last(&text).is_some(), found, "{apart}");
+        }
     }
 
     #[test]
-    fn members_are_shown_as_written_or_refused() {
-        let shown = |text: &'static str| {
-            let mut all = Vec::new();
-            members(text, |name, value| all.push((name, value))).map(|()| all)
-        };
-        assert_eq!(
-            shown(r#" {"a" : [1, 2] ,"b":"\"", "a":{} } "#),
-            Some(vec![("a", "[1, 2]"), ("b", r#""\"""#), ("a", "{}")])
-        );
-        assert_eq!(shown("{}"), Some(vec![]));
-        for bad in [
-            "",
-            "[]",
-            "{",
-            r#"{"a":1"#,
-            r#"{"a":1}}"#,
-            r#"{"a":01}"#,
-            r#"{"\u0061":1}"#,
-        ] {
-            assert_eq!(shown(bad), None, "{bad}");
+    fn a_text_is_read_where_it_stands() {
+        assert_eq!(text_at(b" \"a\\n\" , 1").as_deref(), Some("a\n"));
+        assert_eq!(text_at(b"\"stop\"}").as_deref(), Some("stop"));
+        for bad in ["null", "", "\"a", "\"\\ud800\"", "x\"a\""] {
+            assert_eq!(text_at(bad.as_bytes()), None, "{bad}");
         }
     }
 }

@@ -3,9 +3,12 @@
 mod edges;
 mod patch;
 mod peek;
+mod reader;
 mod scan;
+mod special;
 pub(crate) mod write;
 
-pub use edges::{back, front, members};
+pub use edges::{back, front, text_at};
 pub use patch::{Edit, literal, patch, patch_peeked, quote};
 pub use peek::{Member, PeekError, Peeked, Value, peek};
+pub use reader::Reader;

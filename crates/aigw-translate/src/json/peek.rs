@@ -292,7 +292,7 @@ fn member(
 }
 
 /// The text of a JSON string; `None` when it is no text.
-fn unquote(raw: &str) -> Option<Cow<'_, str>> {
+pub(super) fn unquote(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.get(1..raw.len().checked_sub(1)?)?;
     if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
         return Some(Cow::Borrowed(inner));

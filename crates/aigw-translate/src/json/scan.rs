@@ -1,14 +1,13 @@
 //! Walks over JSON text (RFC 8259) and says where values end, without building any.
 
-use wide::u8x16;
-
 use super::PeekError;
+use super::special::{LONG, SHORT, Specials, special};
 
 /// Arrays and objects inside each other at most; what serde_json accepts.
 pub(super) const MAX_DEPTH: u32 = 127;
 
 /// A position in JSON text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -132,44 +131,74 @@ impl<'a> Scanner<'a> {
     /// Consumes a string whose opening quote is at the position; whether it has escapes.
     pub(super) fn string(&mut self) -> Result<bool, PeekError> {
         self.at += 1;
-        let mut start = self.at;
-        let mut escaped = false;
-        // The block before ended within an escape.
-        let mut open = false;
-        while let Some(block) = self.bytes.get(start..).and_then(<[u8]>::first_chunk) {
-            let found = match Specials::of(block) {
-                None if !open => {
-                    start += block.len();
-                    continue;
-                }
-                found => found.unwrap_or_default(),
-            };
-            let (escapes, open_after) = found.escaped(open);
-            let ends = found.quotes & !escapes;
-            let inside = ends.wrapping_sub(1) & !ends;
-            // Quotes and backslashes may always follow a backslash.
-            let others = escapes & inside & !(found.quotes | found.backslashes);
-            if found.controls & inside != 0 || !self.escapes_are_valid(start, others) {
-                break;
+        let mut text = Text {
+            at: self.at,
+            escaped: false,
+            open: false,
+        };
+        if let Some(block) = self.block::<SHORT>(text.at) {
+            // Names and short texts end with what is first special in them.
+            let found = special(block);
+            let first = text.at + found.trailing_zeros() as usize;
+            if found == 0 {
+                text.at += SHORT;
+            } else if self.bytes.get(first) == Some(&b'"') {
+                self.at = first + 1;
+                return Ok(false);
             }
-            escaped |= escapes & inside != 0;
-            if ends != 0 {
-                self.at = start + ends.trailing_zeros() as usize + 1;
-                return Ok(escaped);
+        }
+        while let Some(block) = self.block::<LONG>(text.at) {
+            match self.pass(block, &mut text) {
+                Pass::On => {}
+                Pass::Ended => return Ok(text.escaped),
+                Pass::Wrong => return self.string_end(text),
             }
-            open = open_after;
-            start += block.len();
         }
-        if !open {
-            self.at = start;
+        while let Some(block) = self.block::<SHORT>(text.at) {
+            match self.pass(block, &mut text) {
+                Pass::On => {}
+                Pass::Ended => return Ok(text.escaped),
+                Pass::Wrong => break,
+            }
         }
-        // Byte by byte: the last bytes of the text, or a fault that is to be found exactly.
-        self.string_end(escaped)
+        self.string_end(text)
+    }
+
+    #[inline(always)]
+    fn block<const N: usize>(&self, at: usize) -> Option<&'a [u8; N]> {
+        self.bytes.get(at..).and_then(<[u8]>::first_chunk)
+    }
+
+    /// Passes the block, which begins at `text.at`, as far as it is of the string.
+    #[inline(always)]
+    fn pass<const N: usize>(&mut self, block: &[u8; N], text: &mut Text) -> Pass {
+        let found = Specials::of(block);
+        if found == Specials::default() && !text.open {
+            text.at += N;
+            return Pass::On;
+        }
+        let (escapes, open_after) = found.escaped::<N>(text.open);
+        let ends = found.quotes & !escapes;
+        let inside = ends.wrapping_sub(1) & !ends;
+        // Quotes and backslashes may always follow a backslash.
+        let others = escapes & inside & !(found.quotes | found.backslashes);
+        let is_valid = others == 0 || self.escapes_are_valid(text.at, others);
+        if found.controls & inside != 0 || !is_valid {
+            return Pass::Wrong;
+        }
+        text.escaped |= escapes & inside != 0;
+        if ends != 0 {
+            self.at = text.at + ends.trailing_zeros() as usize + 1;
+            return Pass::Ended;
+        }
+        text.open = open_after;
+        text.at += N;
+        Pass::On
     }
 
     /// Whether what follows each backslash may follow it; bit n stands for the byte at `start + n`.
     #[inline]
-    fn escapes_are_valid(&self, start: usize, mut escapes: u32) -> bool {
+    fn escapes_are_valid(&self, start: usize, mut escapes: u64) -> bool {
         let mut valid = true;
         while escapes != 0 {
             let at = start + escapes.trailing_zeros() as usize;
@@ -186,8 +215,11 @@ impl<'a> Scanner<'a> {
         valid
     }
 
-    /// The same for less than a block before the end of the text.
-    fn string_end(&mut self, mut escaped: bool) -> Result<bool, PeekError> {
+    /// The same byte by byte: the last bytes of the text, or a fault that is to be found exactly.
+    fn string_end(&mut self, text: Text) -> Result<bool, PeekError> {
+        // Where the block before ended within an escape, that is read once more.
+        self.at = text.at - usize::from(text.open);
+        let mut escaped = text.escaped;
         loop {
             match self.bytes.get(self.at) {
                 Some(b'"') => {
@@ -271,53 +303,23 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// What is special in a block of a string; bit n stands for byte n.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Specials {
-    quotes: u32,
-    backslashes: u32,
-    controls: u32,
+/// How far a string is read.
+struct Text {
+    at: usize,
+    /// It has escapes.
+    escaped: bool,
+    /// What was read ended within an escape.
+    open: bool,
 }
 
-impl Specials {
-    /// `None` when nothing is.
-    #[inline(always)]
-    fn of(block: &[u8; 32]) -> Option<Self> {
-        let (halves, _) = block.as_chunks::<16>();
-        let [low, high] = halves else { return None };
-        let (low, high) = (u8x16::new(*low), u8x16::new(*high));
-        let both = |low: u8x16, high: u8x16| high.to_bitmask() << 16 | low.to_bitmask();
-        let equal = |byte: u8| (low.simd_eq(u8x16::splat(byte)), high.simd_eq(u8x16::splat(byte)));
-        let last = u8x16::splat(0x1f);
-        let (quotes, backslashes) = (equal(b'"'), equal(b'\\'));
-        let controls = (low.min(last).simd_eq(low), high.min(last).simd_eq(high));
-        let any_control = controls.0 | controls.1;
-        if (quotes.0 | quotes.1 | backslashes.0 | backslashes.1 | any_control).to_bitmask() == 0 {
-            return None;
-        }
-        Some(Self {
-            quotes: both(quotes.0, quotes.1),
-            backslashes: both(backslashes.0, backslashes.1),
-            controls: match any_control.to_bitmask() {
-                0 => 0,
-                _ => both(controls.0, controls.1),
-            },
-        })
-    }
-
-    /// Which bytes follow a backslash that is not itself escaped, and whether the first byte after the block does. `open`: the
-    /// block's own first byte does.
-    #[inline]
-    fn escaped(self, open: bool) -> (u32, bool) {
-        // Runs of backslashes all at once: subtracting where runs begin carries through each run, and tells runs of odd
-        // length by the parity of the place where the carry ends.
-        const ODD: u32 = 0xaaaa_aaaa;
-        let first = u32::from(open);
-        let starts = self.backslashes & !first;
-        let codes = (starts << 1 | ODD).wrapping_sub(starts) ^ ODD;
-        let escapes = codes ^ (self.backslashes | first);
-        (escapes, codes & self.backslashes & 1 << 31 != 0)
-    }
+/// What came of a block.
+enum Pass {
+    /// The string goes on behind it.
+    On,
+    /// The string ended in it.
+    Ended,
+    /// Something cannot stand where it does.
+    Wrong,
 }
 
 /// No quote, backslash or control character.
@@ -330,55 +332,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_special_byte_is_seen_wherever_it_stands() {
-        for byte in 0..=u8::MAX {
-            for at in 0..32 {
-                let mut block = [b'a'; 32];
-                block[at] = byte;
-                let if_is = |kind: bool| u32::from(kind) << at;
-                let expected = Specials {
-                    quotes: if_is(byte == b'"'),
-                    backslashes: if_is(byte == b'\\'),
-                    controls: if_is(byte < 0x20),
-                };
-                assert_eq!(
-                    Specials::of(&block).unwrap_or_default(),
-                    expected,
-                    "byte {byte:#04x} at {at}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn runs_of_backslashes_escape_every_other_byte() {
-        for bits in 0..1_u32 << 16 {
-            // Both halves and the border between blocks are met.
-            let backslashes = bits << 16 | bits.reverse_bits() >> 16;
-            for open in [false, true] {
-                let (mut expected, mut escaping) = (0_u32, open);
-                for at in 0..32 {
-                    expected |= u32::from(escaping) << at;
-                    escaping = !escaping && backslashes >> at & 1 == 1;
-                }
-                let found = Specials {
-                    backslashes,
-                    ..Specials::default()
-                };
-                assert_eq!(
-                    found.escaped(open),
-                    (expected, escaping),
-                    "{backslashes:032b} {open}"
-                );
-            }
-        }
-    }
-
-    #[test]
     fn strings_end_where_they_end_whatever_stands_where() {
         for piece in ["\\\"", "\\\\", "\\n", "\\u00e4", "ä", "\\uD83D\\uDE00"] {
-            for before in 0..70 {
-                for after in 0..40 {
+            for before in 0..140 {
+                for after in 0..80 {
                     let text = format!("\"{}{piece}{}\" tail", "a".repeat(before), "b".repeat(after));
                     let mut scanner = Scanner::new(text.as_bytes());
                     assert_eq!(scanner.string(), Ok(piece.starts_with('\\')), "{text}");
@@ -391,7 +348,7 @@ mod tests {
     #[test]
     fn broken_strings_say_where() {
         for (piece, wrong) in [("\n", 0), ("\\x", 1), ("\\u12g4", 4), ("\\", 1)] {
-            for before in 0..70 {
+            for before in 0..140 {
                 let text = format!("\"{}{piece}", "a".repeat(before));
                 let mut scanner = Scanner::new(text.as_bytes());
                 let offset = 1 + before + wrong;

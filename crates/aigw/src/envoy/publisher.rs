@@ -7,7 +7,7 @@ use aigw_config::Snapshot;
 use aigw_extproc::EnvoyState;
 use aigw_extproc::xds::{self, Materials, PublishError, Published, State};
 use aigw_proxy::Proxies;
-use aigw_runtime::{Gateway, Telemetry};
+use aigw_runtime::{Gateway, Live, Telemetry};
 use serde::Serialize;
 use tokio::sync::{Mutex, watch};
 use tracing::{info, warn};
@@ -36,8 +36,10 @@ pub(super) struct Publisher {
 #[derive(Debug)]
 struct Last {
     /// The gateway takes it over only after it was published, so its own may be older.
-    snapshot: Arc<Snapshot>,
+    live: Live,
     materials: Materials,
+    /// What is wrong with certificates that stay as they were.
+    problems: Vec<String>,
 }
 
 /// For the admin port.
@@ -111,13 +113,29 @@ impl Publisher {
     }
 
     /// Offers a snapshot; completes when every Envoy has it, or there is none.
-    pub async fn publish(&self, snapshot: &Arc<Snapshot>) -> Result<(), Failure> {
+    pub async fn publish(&self, live: &Live) -> Result<(), Failure> {
         let mut last = self.last.lock().await;
-        let materials = read(snapshot).await?;
-        self.offer(snapshot, &materials).await?;
+        let materials = read(live).await?;
+        self.offer(&live.snapshot, &materials).await?;
         *last = Some(Last {
-            snapshot: Arc::clone(snapshot),
+            live: live.clone(),
             materials,
+            problems: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// The same when nothing but credentials is new: without a certificate among them there is nothing to tell.
+    pub async fn renew(&self, live: &Live) -> Result<(), Failure> {
+        let mut last = self.last.lock().await;
+        let materials = read(live).await?;
+        if last.as_ref().is_none_or(|last| last.materials != materials) {
+            self.offer(&live.snapshot, &materials).await?;
+        }
+        *last = Some(Last {
+            live: live.clone(),
+            materials,
+            problems: Vec::new(),
         });
         Ok(())
     }
@@ -150,13 +168,20 @@ impl Publisher {
             }
             let mut last = self.last.lock().await;
             let Some(last) = last.as_mut() else { continue };
-            let Ok(materials) = read(&last.snapshot).await else {
+            let Ok(mut materials) = read(&last.live).await else {
                 continue;
             };
+            let problems = materials.keep_certificates(&last.materials);
+            if last.problems != problems {
+                for problem in &problems {
+                    warn!("keeping the last good certificate: {problem}");
+                }
+                last.problems = problems;
+            }
             if last.materials == materials {
                 continue;
             }
-            match self.offer(&last.snapshot, &materials).await {
+            match self.offer(&last.live.snapshot, &materials).await {
                 Ok(()) => info!("Envoy serves new certificates"),
                 Err(problem) => warn!("keeping the last good certificates: {problem}"),
             }
@@ -165,7 +190,8 @@ impl Publisher {
     }
 }
 
-async fn read(snapshot: &Arc<Snapshot>) -> Result<Materials, Failure> {
-    let snapshot = Arc::clone(snapshot);
-    Ok(tokio::task::spawn_blocking(move || Materials::read(&snapshot)).await?)
+async fn read(live: &Live) -> Result<Materials, Failure> {
+    let live = live.clone();
+    let read = move || Materials::read(&live.snapshot, &live.credentials);
+    Ok(tokio::task::spawn_blocking(read).await?)
 }

@@ -9,6 +9,8 @@
 
 #[path = "../../../aigw-controller/tests/common/mod.rs"]
 mod common;
+mod https;
+mod operated;
 mod pod;
 mod provider;
 mod writer;

@@ -25,7 +25,12 @@ pub struct Pod {
 impl Pod {
     /// Starts one that keeps nothing.
     pub fn start(cluster: &Cluster, writer: &Writer) -> Self {
-        Self::spawn(cluster, writer, &[])
+        Self::spawn(cluster, writer, &["proxy"], &[])
+    }
+
+    /// Starts one that serves in another way.
+    pub fn start_as(cluster: &Cluster, writer: &Writer, command: &[&str]) -> Self {
+        Self::spawn(cluster, writer, command, &[])
     }
 
     /// Starts one that keeps the last good snapshot in `state`.
@@ -33,22 +38,26 @@ impl Pod {
         Self::spawn(
             cluster,
             writer,
+            &["proxy"],
             &["--state".to_owned(), state.display().to_string()],
         )
     }
 
-    fn spawn(cluster: &Cluster, writer: &Writer, more: &[String]) -> Self {
+    fn spawn(cluster: &Cluster, writer: &Writer, command: &[&str], more: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = folder.path().join("kubeconfig");
         std::fs::write(&kubeconfig, cluster.kubeconfig(READER, &[])).unwrap();
         let status = free_address();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_aigw"))
-            .args(["proxy", "--snapshot", &writer.place(), "--admin", "127.0.0.1:0"])
+            .args(command)
+            .args(["--snapshot", &writer.place(), "--admin", "127.0.0.1:0"])
             .args(["--status", &status.to_string(), "--workers", "2", "--ready-file"])
             .arg(folder.path().join("ready"))
             .args(more)
             .env("KUBECONFIG", kubeconfig)
+            // Where an Envoy before it has its sockets.
+            .env("XDG_RUNTIME_DIR", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -102,7 +111,7 @@ impl Drop for Pod {
     }
 }
 
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
@@ -118,13 +127,21 @@ pub async fn http(address: SocketAddr, method: &str, path: &str) -> Result<(u16,
 
 /// One completion; `Err` when it is not answered 200.
 pub async fn complete(gateway: SocketAddr) -> Result<(), String> {
-    let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
-    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json";
-    let text = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    match send(gateway, text).await? {
+    match ask(gateway, "m").await? {
         (200, _) => Ok(()),
         other => Err(format!("{other:?}")),
     }
+}
+
+/// One completion by a model: status and body.
+pub async fn ask(gateway: SocketAddr, model: &str) -> Result<(u16, String), String> {
+    let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}"#);
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json";
+    send(
+        gateway,
+        format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()),
+    )
+    .await
 }
 
 async fn send(address: SocketAddr, text: String) -> Result<(u16, String), String> {
@@ -151,14 +168,19 @@ pub struct Steady {
 }
 
 pub fn steady(gateway: SocketAddr) -> Steady {
+    steady_of(gateway, "m")
+}
+
+/// The same by a model.
+pub fn steady_of(gateway: SocketAddr, model: &'static str) -> Steady {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let task = tokio::spawn(async move {
         let (mut served, mut failed) = (0, Vec::new());
         while !stopped.load(Ordering::Acquire) {
-            match complete(gateway).await {
-                Ok(()) => served += 1,
-                Err(problem) => failed.push(problem),
+            match ask(gateway, model).await {
+                Ok((200, _)) => served += 1,
+                other => failed.push(format!("{other:?}")),
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

@@ -11,7 +11,8 @@ use axum::response::IntoResponse;
 const ANSWER: &str = r#"{"id":"1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop",
 "message":{"role":"assistant","content":"hello"}}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
 
-type Last = Arc<Mutex<Option<String>>>;
+/// The last key, and how many requests there were.
+type Last = Arc<Mutex<(Option<String>, usize)>>;
 
 pub struct Provider {
     address: SocketAddr,
@@ -32,9 +33,18 @@ impl Provider {
         format!("http://{}", self.address)
     }
 
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// How many requests it has had.
+    pub fn requests(&self) -> usize {
+        self.last.lock().unwrap().1
+    }
+
     /// The credential of the last request.
     pub fn last_key(&self) -> Option<String> {
-        self.last.lock().unwrap().clone()
+        self.last.lock().unwrap().0.clone()
     }
 }
 
@@ -42,6 +52,8 @@ async fn answer(State(last): State<Last>, headers: HeaderMap) -> impl IntoRespon
     let key = headers
         .get(header::AUTHORIZATION)
         .map(|value| value.to_str().unwrap().to_owned());
-    *last.lock().unwrap() = key;
+    let mut last = last.lock().unwrap();
+    *last = (key, last.1 + 1);
+    drop(last);
     ([(header::CONTENT_TYPE, "application/json")], ANSWER)
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aigw_config::shard::{Cut, FORMAT, INDEX_KEY, Index, Place, SHARD_KEY, Write, base, cut, names};
+use aigw_config::shard::{
+    Contents, Cut, FORMAT, INDEX_KEY, Index, Place, SHARD_KEY, Write, base, cut, names,
+};
 use aigw_config::{Credentials, Document, Secret as Key};
 use aigw_runtime::SnapshotName;
 use base64::Engine as _;
@@ -91,6 +93,14 @@ impl Writer {
             self.put(&write, write.bytes.reveal()).await;
         }
         cut
+    }
+
+    /// Writes what an operator has written elsewhere, with another document.
+    pub async fn copy(&self, uid: &str, contents: &Contents, document: &Document) {
+        let cut = cut(uid, document, &contents.credentials, &contents.hashes, FORMAT).unwrap();
+        for write in self.writes(&cut).await {
+            self.put(&write, write.bytes.reveal()).await;
+        }
     }
 
     /// The same, and says how large the objects are as the API server sends them.

@@ -2,11 +2,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aigw_config::{
-    Backend, BackendAuth, Document, Limits, Listener as Spec, Millis, Origin, Quirks, Schema, SchemaName,
-    Timeouts,
+    Backend, BackendAuth, CertificatePair, Credentials, Document, Limits, Listener as Spec, Millis, Origin,
+    PemSource, Quirks, Schema, SchemaName, Timeouts, Tls,
 };
 use aigw_proxy::Proxies;
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
+use envoy_types::pb::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy};
+use envoy_types::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use envoy_types::pb::envoy::config::route::v3::RouteConfiguration;
 use envoy_types::pb::envoy::config::route::v3::route::Action;
 use envoy_types::pb::envoy::config::route::v3::route_action::ClusterSpecifier;
@@ -24,6 +26,7 @@ fn snapshot(listeners: &[(&str, &str)], endpoints: &[Endpoint]) -> Snapshot {
             provider: Arc::from("openai"),
             schema: Schema::new(SchemaName::OpenAI),
             endpoint: endpoint.clone(),
+            places: None,
             auth: BackendAuth::None,
             quirks: Quirks::default(),
             max_concurrent: None,
@@ -58,6 +61,8 @@ fn snapshot(listeners: &[(&str, &str)], endpoints: &[Endpoint]) -> Snapshot {
                 idle: Millis(300_000),
                 request: None,
             },
+            request_received: None,
+            client_idle: None,
             allowed_origins: Vec::new(),
         },
         document: Document::default(),
@@ -84,7 +89,8 @@ fn options(path: DataPath) -> Options {
 }
 
 fn make(snapshot: &Snapshot, options: &Options) -> Result<Resources, ResourceError> {
-    resources(snapshot, &Materials::read(snapshot), options)
+    let materials = Materials::read(snapshot, &Credentials::default());
+    resources(snapshot, &materials, options)
 }
 
 fn unpack<T: Message + Name + Default>(made: &Resources, kind: Kind, name: &str) -> T {
@@ -253,14 +259,25 @@ fn what_envoy_cannot_do_is_left_out_with_a_reason() {
 fn keys_are_not_shown() {
     let mut materials = Materials::default();
     let pair = (b"CHAIN".to_vec(), b"SECRETKEY".to_vec());
-    materials.certificates.insert("main".to_owned(), Ok(pair));
-    let snapshot = snapshot(&[("main", "127.0.0.1:80")], &[]);
+    let place = |entry: &str| PemSource::Credential(format!("secret/ai/web/{entry}"));
+    let from = CertificatePair {
+        certificate: place("tls.crt"),
+        key: place("tls.key"),
+    };
+    materials.certificates.insert(from.clone(), Ok(pair));
+    let mut snapshot = snapshot(&[("main", "127.0.0.1:80")], &[]);
+    snapshot.listeners[0].tls = Some(Tls::of(from));
     let made = resources(&snapshot, &materials, &options(DataPath::Local)).unwrap();
     let shown = format!("{made:?} {materials:?}");
-    assert!(shown.contains("aigw-certificate/main"), "{shown}");
+    assert!(
+        shown.contains("aigw-certificate/secret/ai/web/tls.crt|"),
+        "{shown}"
+    );
     let bytes = format!("{:?}", b"SECRETKEY");
     assert!(
         !shown.contains("SECRETKEY") && !shown.contains(bytes.trim_matches(['[', ']'])),
         "{shown}"
     );
 }
+
+mod places;

@@ -178,20 +178,21 @@ impl Cluster {
     async fn step(&mut self) -> Result<Option<Arrived>, Problem> {
         let Some((watch, since)) = &mut self.watch else {
             let stored = self.store.get(Place::Index).await?;
-            let watch = self.store.watch(stored.resource_version()).await?;
+            let watch = self.store.watch().await?;
             self.watch = Some((watch, Instant::now()));
             return self.take(&stored).await;
         };
         let seen = match tokio::time::timeout(SILENCE, watch.next()).await {
             Ok(Some(seen)) => seen?,
-            Ok(None) if since.elapsed() < SHORT => {
-                return Err(Problem::Unreachable("it ends the watch at once".to_owned()));
-            }
             Ok(None) | Err(_) => Seen::Over,
         };
         match seen {
             Seen::Is(stored) => self.take(&stored).await,
             Seen::Nothing => Ok(None),
+            // Whatever the reason, asking again at once would go on without end.
+            Seen::Over if since.elapsed() < SHORT => {
+                Err(Problem::Unreachable("it ends the watch at once".to_owned()))
+            }
             Seen::Over => {
                 self.watch = None;
                 Ok(None)

@@ -58,16 +58,8 @@ impl fmt::Display for SnapshotName {
 /// A Secret, as far as it counts here.
 #[derive(Clone, Deserialize)]
 pub(super) struct Stored {
-    metadata: Meta,
     #[serde(default)]
     data: HashMap<String, Bytes>,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Meta {
-    #[serde(default)]
-    resource_version: String,
 }
 
 #[derive(Clone)]
@@ -80,13 +72,6 @@ impl<'de> Deserialize<'de> for Bytes {
             Ok(bytes) => Ok(Self(Payload::new(bytes))),
             Err(_) => Err(de::Error::custom("is not Base64")),
         }
-    }
-}
-
-impl Stored {
-    /// The version of the Secret, to watch from.
-    pub(super) fn resource_version(&self) -> &str {
-        &self.metadata.resource_version
     }
 }
 
@@ -152,18 +137,16 @@ impl Store {
         }
     }
 
-    /// Watches the index from `version` on.
-    pub(super) async fn watch(
-        &self,
-        version: &str,
-    ) -> Result<BoxStream<'static, Result<Seen, Problem>>, Problem> {
+    /// Watches the index. It begins with what is there: a version to begin from would have to be recent, and that of an index
+    /// that has not changed for long is not.
+    pub(super) async fn watch(&self) -> Result<BoxStream<'static, Result<Seen, Problem>>, Problem> {
         let name = self.name(Place::Index);
         let params = WatchParams::default()
             .fields(&format!("metadata.name={name}"))
             .timeout(WATCH);
         let request = self
             .secrets
-            .watch(&params, version)
+            .watch(&params, "")
             .map_err(|error| Problem::Unreachable(error.to_string()))?;
         let opened = tokio::time::timeout(PATIENCE, self.client.request_events::<Stored>(request)).await;
         let events = opened.map_err(|_| Problem::Unreachable(format!("no watch within {PATIENCE:?}")))??;

@@ -3,13 +3,16 @@
 //! <https://platform.claude.com/docs/en/build-with-claude/streaming>
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::error;
 use super::usage::Counts;
 use crate::dialect::contract::{FrameRole, Observation};
+use crate::json;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -55,12 +58,37 @@ struct Kind<'a> {
     kind: Cow<'a, str>,
 }
 
-/// Looks at a whole answer.
+static STOP_REASON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"stop_reason\""));
+
+/// Looks at a whole answer. What the vendor writes before and after the model's content is read without that; an answer in another
+/// order is read as a whole.
 pub(super) fn body(body: &[u8], observation: &mut Observation) {
-    if let Ok(seen) = serde_json::from_slice::<Seen>(body) {
+    if let Some(seen) = ends(body).or_else(|| serde_json::from_slice(body).ok()) {
         seen.note(observation);
         observation.complete = true;
     }
+}
+
+/// Reads both ends of an answer; `None` when anything is not as it always is.
+fn ends(body: &[u8]) -> Option<Seen> {
+    let [id, model] = json::front(body, ["id", "model"], "content")?;
+    let (mut stop_reason, mut usage) = (None, None);
+    json::back(body, &STOP_REASON, |name, reader| {
+        let value = reader.value()?;
+        match name {
+            "stop_reason" => stop_reason = Some(serde_json::from_str::<Option<String>>(value).ok()?),
+            "usage" if usage.is_some() => return None,
+            "usage" => usage = Some(serde_json::from_str::<Counts>(value).ok()?),
+            _ => {}
+        }
+        Some(())
+    })?;
+    Some(Seen {
+        id: Some(id?.string(body)?.into_owned()),
+        model: Some(model?.string(body)?.into_owned()),
+        stop_reason: stop_reason?,
+        usage: Some(usage?),
+    })
 }
 
 /// Looks at a frame.
@@ -145,5 +173,36 @@ mod tests {
         let before = seen.clone();
         body(b"<html>", &mut seen);
         assert_eq!(seen, before);
+    }
+
+    #[test]
+    fn both_ends_tell_what_the_whole_does() {
+        let read = [
+            r#"{"model":"m","id":"msg_3","content":[{"type":"tool_use","input":{"stop_reason":"x","usage":{"input_tokens":9}}}],
+                "stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":3,"cache_creation":{"ephemeral_5m_input_tokens":1},
+                "output_tokens_details":{"thinking_tokens":4},"output_tokens":5,"service_tier":"standard"},"container":null}"#,
+            r#"{"id":"msg_4","model":"m","content":[],"stop_reason":null,"usage":{}}"#,
+        ];
+        let left = [
+            r#"{"usage":{"input_tokens":3},"id":"msg_5","model":"m","content":[],"stop_reason":"end_turn"}"#,
+            r#"{"id":"msg_6","model":"m","stop_reason":"end_turn","usage":{"input_tokens":3},"content":[{"stop_reason":1,"usage":2}]}"#,
+            r#"{"id":7,"model":"m","content":[],"stop_reason":"end_turn","usage":{"input_tokens":3}}"#,
+            r#"{"id":"msg_8","model":"m","content":[],"stop_reason":"end_turn","usage":{"input_tokens":-3}}"#,
+            r#"{"id":"msg_9","model":"m","content":[],"stop_reason":"end_turn"}"#,
+        ];
+        for (text, ends_read) in read
+            .map(|text| (text, true))
+            .into_iter()
+            .chain(left.map(|text| (text, false)))
+        {
+            let (mut seen, mut whole) = (Observation::default(), Observation::default());
+            body(text.as_bytes(), &mut seen);
+            if let Ok(read) = serde_json::from_str::<Seen>(text) {
+                read.note(&mut whole);
+                whole.complete = true;
+            }
+            assert_eq!(seen, whole, "{text}");
+            assert_eq!(ends(text.as_bytes()).is_some(), ends_read, "{text}");
+        }
     }
 }

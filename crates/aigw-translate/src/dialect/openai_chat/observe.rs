@@ -5,29 +5,43 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use memchr::memmem::{Finder, FinderRev};
+use memchr::memmem::{self, Finder};
 use serde_json::Value;
 
 use super::chunk::Chunk;
 use super::error::{decode_error, read_error, stream_status};
 use super::usage;
 use crate::dialect::{FrameRole, Observation};
-use crate::json::{self, peek};
+use crate::ir::Usage;
+use crate::json::{self, Reader, peek};
 
-static USAGE: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("\"usage\""));
-static FINISH_REASON: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("\"finish_reason\""));
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
+static FINISH_REASON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"finish_reason\""));
+
+/// How near the end of an answer its last `finish_reason` mostly stands, in bytes.
+const NEAR: usize = 1024;
 
 /// Looks at a whole answer. What vendors write before and after the model's text is found without reading that; an answer in
 /// another order is walked.
 pub(super) fn observe_body(body: &[u8], observation: &mut Observation) {
     let front = json::front(body, ["id", "model"], "choices");
-    if let (Some([Some(id), Some(model)]), Some(usage)) = (front, json::back(body, &USAGE)) {
+    let mut counts = Usage::default();
+    let back = |counts: &mut Usage| {
+        json::back(body, &USAGE, |name, reader| {
+            if name == "usage" {
+                *counts = usage::read_at(reader)?;
+                return Some(());
+            }
+            reader.value().map(|_| ())
+        })
+    };
+    if let (Some([Some(id), Some(model)]), Some(())) = (front, back(&mut counts)) {
         identify(
             id.string(body).as_deref(),
             model.string(body).as_deref(),
             observation,
         );
-        note(usage, body, observation);
+        note(&counts, body, observation);
     } else {
         walk_body(body, observation);
     }
@@ -43,11 +57,12 @@ fn walk_body(body: &[u8], observation: &mut Observation) {
         observation,
     );
     let raw = |name| found.member(name).map_or("", |member| member.raw(body));
-    note(raw("usage"), raw("choices").as_bytes(), observation);
+    let counts = usage::read_at(&mut Reader::new(raw("usage"))).unwrap_or_default();
+    note(&counts, raw("choices").as_bytes(), observation);
 }
 
-fn note(usage: &str, choices: &[u8], observation: &mut Observation) {
-    observation.usage.merge(&usage::read_text(usage));
+fn note(counts: &Usage, choices: &[u8], observation: &mut Observation) {
+    observation.usage.merge(counts);
     if let Some(word) = last_finish_reason(choices) {
         observation.finish = Some(word);
     }
@@ -56,14 +71,17 @@ fn note(usage: &str, choices: &[u8], observation: &mut Observation) {
 
 /// The last `finish_reason` with a text. As in [`has_value`], a name in quotes is found only where it is a name.
 fn last_finish_reason(choices: &[u8]) -> Option<String> {
-    FINISH_REASON.rfind_iter(choices).find_map(|at| {
-        let rest = choices
-            .get(at + FINISH_REASON.needle().len()..)?
-            .trim_ascii_start()
-            .strip_prefix(b":")?;
-        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Cow<'_, str>>();
-        values.next()?.ok().map(Cow::into_owned)
-    })
+    let name = FINISH_REASON.needle();
+    let reason = |at: usize| {
+        let rest = choices.get(at + name.len()..)?.trim_ascii_start();
+        json::text_at(rest.strip_prefix(b":")?)
+    };
+    let near = choices.len().saturating_sub(NEAR);
+    // Only searches from the front use vectors.
+    let hits = FINISH_REASON.find_iter(choices.get(near..)?);
+    let last = hits.filter_map(|at| reason(near + at)).last();
+    last.or_else(|| memmem::rfind_iter(choices, name).find_map(reason))
+        .map(Cow::into_owned)
 }
 
 fn identify(id: Option<&str>, model: Option<&str>, observation: &mut Observation) {

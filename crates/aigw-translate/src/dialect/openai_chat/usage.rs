@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::fields::whole;
 use super::write::Object;
 use crate::ir::Usage;
-use crate::json::members;
+use crate::json::Reader;
 
 const INPUT_DETAILS: &str = "prompt_tokens_details";
 const OUTPUT_DETAILS: &str = "completion_tokens_details";
@@ -105,47 +105,79 @@ pub(super) fn read(usage: &Value) -> Usage {
     found.usage()
 }
 
-/// Reads the counts from text, of which nothing else is wanted.
-pub(super) fn read_text(usage: &str) -> Usage {
-    // What `members` cannot read is read as a whole.
-    let read_whole = || serde_json::from_str(usage).map_or_else(|_| Usage::default(), |usage| read(&usage));
-    walk_counts(usage).unwrap_or_else(read_whole)
+/// Reads the counts where the reader stands, and past them; of the text nothing else is wanted. `None` when it is no JSON.
+pub(super) fn read_at(reader: &mut Reader<'_>) -> Option<Usage> {
+    let start = reader.clone();
+    if let Some(usage) = walk_counts(reader) {
+        return Some(usage);
+    }
+    // What the walk does not understand is read as a whole.
+    *reader = start;
+    let whole = reader.value()?;
+    Some(serde_json::from_str(whole).map_or_else(|_| Usage::default(), |usage| read(&usage)))
 }
 
-/// All counts in one walk.
-fn walk_counts(usage: &str) -> Option<Usage> {
+/// All counts in one walk; `None` for what stands in no such place.
+fn walk_counts(reader: &mut Reader<'_>) -> Option<Usage> {
     let mut found = Found::default();
-    let (mut input, mut output, mut writes) = ("", "", "");
-    members(usage, |name, value| match name {
-        INPUT_DETAILS => input = value,
-        OUTPUT_DETAILS => output = value,
-        _ => found.note(Group::Top, name, || count(value)),
-    })?;
-    inner(input, |name, value| match name {
-        WRITE_DETAILS => writes = value,
-        _ => found.note(Group::Input, name, || count(value)),
-    })?;
-    inner(writes, |name, value| {
-        found.note(Group::Writes, name, || count(value))
-    })?;
-    inner(output, |name, value| {
-        found.note(Group::Output, name, || count(value))
+    let (mut input, mut output) = (false, false);
+    reader.object(|name, reader| match name {
+        // The last of a name counts, and none before it.
+        INPUT_DETAILS => match std::mem::replace(&mut input, true) {
+            true => None,
+            false => walk_input(&mut found, reader),
+        },
+        OUTPUT_DETAILS => match std::mem::replace(&mut output, true) {
+            true => None,
+            false => walk_group(&mut found, Group::Output, reader),
+        },
+        _ => walk_count(&mut found, Group::Top, name, reader),
     })?;
     Some(found.usage())
 }
 
-/// `None` when `text` cannot be read; what is no object has no members.
-fn inner<'a>(text: &'a str, see: impl FnMut(&'a str, &'a str)) -> Option<()> {
-    match text.starts_with('{') {
-        true => members(text, see),
-        false => Some(()),
+fn walk_input(found: &mut Found, reader: &mut Reader<'_>) -> Option<()> {
+    let mut writes = false;
+    details_of(reader, |name, reader| match name {
+        WRITE_DETAILS => match std::mem::replace(&mut writes, true) {
+            true => None,
+            false => walk_group(found, Group::Writes, reader),
+        },
+        _ => walk_count(found, Group::Input, name, reader),
+    })
+}
+
+fn walk_group(found: &mut Found, group: Group, reader: &mut Reader<'_>) -> Option<()> {
+    details_of(reader, |name, reader| walk_count(found, group, name, reader))
+}
+
+/// What is no object has no members.
+fn details_of<'a>(
+    reader: &mut Reader<'a>,
+    see: impl FnMut(&'a str, &mut Reader<'a>) -> Option<()>,
+) -> Option<()> {
+    match reader.next_byte() {
+        b'{' => reader.object(see),
+        _ => reader.value().map(|_| ()),
     }
+}
+
+fn walk_count(found: &mut Found, group: Group, name: &str, reader: &mut Reader<'_>) -> Option<()> {
+    let value = reader.value()?;
+    found.note(group, name, || count(value));
+    Some(())
 }
 
 fn count(raw: &str) -> Option<u64> {
     // Nearly all are plain digits; a leading zero is no JSON and was refused before.
-    if raw.len() < 20 && raw.bytes().all(|byte| byte.is_ascii_digit()) {
-        return raw.parse().ok();
+    if raw.len() < 20 {
+        let add = |sum: u64, byte: u8| match byte {
+            b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
+            _ => None,
+        };
+        if let Some(sum) = raw.bytes().try_fold(0, add) {
+            return Some(sum);
+        }
     }
     whole(&serde_json::from_str(raw).ok()?)
 }
@@ -237,6 +269,10 @@ fn details(
 mod tests {
     use super::*;
 
+    fn read_text(text: &str) -> Usage {
+        read_at(&mut Reader::new(text)).unwrap_or_default()
+    }
+
     #[test]
     fn text_and_value_tell_the_same() {
         let all = r#"{"prompt_tokens":1,"completion_tokens":2.0,"total_tokens":3,"prompt_tokens_details":{"cached_tokens":4,
@@ -257,6 +293,11 @@ mod tests {
             r#"{"prompt_tokens":"1","completion_tokens":-1,"total_tokens":1.5,"prompt_cache_hit_tokens":3}"#,
             r#"{"prompt_tokens_details":{"cached_tokens":1,"cached_tokens":2}}"#,
             r#"{"prompt_tokens_details":[{"cached_tokens":1}],"completion_tokens_details":{}}"#,
+            r#"{"prompt_tokens_details":{"cached_tokens":1},"prompt_tokens_details":{"audio_tokens":2}}"#,
+            r#"{"completion_tokens_details":{"reasoning_tokens":1},"completion_tokens_details":7}"#,
+            r#"{"prompt_tokens_details":{"cache_creation_token_details":{"ephemeral_5m_input_tokens":1},
+                "cache_creation_token_details":{}},"\u0070rompt_tokens":4}"#,
+            r#"{"prompt_tokens":18446744073709551615,"completion_tokens":99999999999999999999,"total_tokens":-0}"#,
             "null",
             "7",
             "{}",
