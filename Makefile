@@ -23,8 +23,7 @@ run: ## build and start a gateway with built-in mock providers; prints curl line
 test: unit e2e ## run every test
 
 unit: ## run the Rust tests
-	@scripts/need.sh rust
-	@ENVOY_BIN="$$(scripts/envoy.sh)" KUBEBUILDER_ASSETS="$$(scripts/kubernetes.sh)" cargo test --workspace --locked
+	@scripts/unit.sh
 
 # What carries the gateway's traffic in the end-to-end tests; `cluster`: a Kubernetes with the operator in it.
 HOSTS ?= native envoy envoy-local cluster
