@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 import yaml
 
 from conftest import anthropic_client, openai_client
@@ -87,6 +88,31 @@ def test_check_names_file_line_object_and_field(tmp_path, case):
     assert re.search(r"bad\.yaml:\d+", said), f"file and line: {said}"
     for word in words:
         assert word in said, said
+
+
+def test_check_reads_certificates_and_authorities(tmp_path):
+    """Both are read when they are served; who only checks is told all the same."""
+    good = trustme.CA()
+    issued = good.issue_cert("localhost")
+    files = {name: tmp_path / name for name in ("tls.crt", "tls.key", "other.key", "ca.pem", "empty.pem")}
+    files["tls.crt"].write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+    files["tls.key"].write_bytes(issued.private_key_pem.bytes())
+    files["other.key"].write_bytes(good.issue_cert("localhost").private_key_pem.bytes())
+    good.cert_pem.write_to_path(str(files["ca.pem"]))
+    files["empty.pem"].write_text("")
+
+    def check(key: str, ca: str):
+        tls = {"certificate": str(files["tls.crt"]), "key": str(files[key])}
+        config = document([backend("b", "https://127.0.0.1:9", tls={"ca": str(files[ca])})], [rule("*", "b")])
+        config["listeners"] = [{"name": "https", "address": "127.0.0.1:0", "tls": tls}]
+        return aigw("check", write(tmp_path / "config.yaml", config))
+
+    fine = check("tls.key", "ca.pem")
+    assert fine.returncode == 0, fine.stdout + fine.stderr
+    wrong = check("other.key", "ca.pem")
+    assert wrong.returncode == 1 and re.search(r'config\.yaml:\d+: error: listener "https": tls: .*do not work together', wrong.stdout)
+    wrong = check("tls.key", "empty.pem")
+    assert wrong.returncode == 1 and 'backend "b": tls.ca: ' in wrong.stdout and "no certificate" in wrong.stdout, wrong.stdout
 
 
 @pytest.mark.parametrize("case", MISTAKES, ids=str)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 import trustme
+import yaml
 
 from harness.config import backend, document, rule, single
 from harness.process import until
@@ -107,25 +108,58 @@ def test_tls_to_an_upstream_with_an_authority_of_its_own(start, tmp_path, upstre
 
 
 class Named:
-    """A gateway with a certificate in files for `a.test` and one in credentials for `*.b.test`, and none for other names."""
+    """A gateway with certificates for `a.test` and `*.b.test`, and none for other names. In the native form the first is in files and
+    the second in credentials; in manifests both are in Secrets."""
 
-    def __init__(self, start, upstream: str, directory):
+    def __init__(self, start, upstream: str, directory, form: str):
         self.authority, self.directory = trustme.CA(), directory
         self.ca = directory / "ca.pem"
         self.authority.cert_pem.write_to_path(str(self.ca))
         self.issue("a", "a.test")
         self.issue("b", "x.b.test")
-        credentials = [{"name": f"b.{end}", "file": str(directory / f"b.{end}")} for end in ("crt", "key")]
+        # A Gateway has its port; `--listen` puts the only listener elsewhere.
+        self.gateway = start(self.manifests(upstream)) if form == "manifests" else start(self.native(upstream), listen=False)
+        self.address = self.gateway.addresses["gateway"]
+
+    def native(self, upstream: str) -> dict:
+        credentials = [{"name": f"b.{end}", "file": str(self.directory / f"b.{end}")} for end in ("crt", "key")]
         tls = {
             "certificates": [
-                {"hostnames": ["a.test"], "certificate": str(directory / "a.crt"), "key": str(directory / "a.key")},
+                {"hostnames": ["a.test"], "certificate": str(self.directory / "a.crt"), "key": str(self.directory / "a.key")},
                 {"hostnames": ["*.b.test"], "certificate": {"credential": "b.crt"}, "key": {"credential": "b.key"}},
             ]
         }
         listener = {"name": "https", "address": "127.0.0.1:0", "tls": tls}
-        config = single(upstream) | {"listeners": [listener], "credentials": credentials}
-        self.gateway = start(config, listen=False)
-        self.address = self.gateway.addresses["gateway"]
+        return single(upstream) | {"listeners": [listener], "credentials": credentials}
+
+    def manifests(self, upstream: str) -> str:
+        def secret(name: str) -> dict:
+            files = {f"substitution.aigw.run/file/tls.{end}": str(self.directory / f"{name}.{end}") for end in ("crt", "key")}
+            entries = {"type": "kubernetes.io/tls", "stringData": {"tls.crt": "-", "tls.key": "-"}}
+            return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "annotations": files}} | entries
+
+        def listener(name: str, hostname: str) -> dict:
+            tls = {"certificateRefs": [{"name": name}]}
+            return {"name": name, "protocol": "HTTPS", "port": 443, "hostname": hostname, "tls": tls}
+
+        ours, helpers = "aigateway.envoyproxy.io", "gateway.envoyproxy.io"
+        host, of_upstream = upstream.removeprefix("http://").rsplit(":", 1)
+        endpoint = {"ip": {"address": host, "port": int(of_upstream)}}
+        listeners = [listener("a", "a.test"), listener("b", "*.b.test")]
+        objects = [
+            ("gateway.networking.k8s.io/v1", "Gateway", {"gatewayClassName": "aigw", "listeners": listeners}),
+            (f"{ours}/v1beta1", "AIGatewayRoute", {"parentRefs": [{"name": "tls"}], "rules": [{"backendRefs": [{"name": "tls"}]}]}),
+            (
+                f"{ours}/v1beta1",
+                "AIServiceBackend",
+                {"schema": {"name": "OpenAI"}, "backendRef": {"group": helpers, "kind": "Backend", "name": "tls"}},
+            ),
+            (f"{helpers}/v1alpha1", "Backend", {"endpoints": [endpoint]}),
+        ]
+        made = [
+            {"apiVersion": version, "kind": kind, "metadata": {"name": "tls"}, "spec": spec} for version, kind, spec in objects
+        ]
+        return yaml.safe_dump_all([secret("a"), secret("b"), *made])
 
     def issue(self, file: str, name: str) -> None:
         issued = self.authority.issue_cert(name)
@@ -147,9 +181,10 @@ class Named:
         return http.post(url, json=client.body(), headers=host, extensions={"sni_hostname": name})
 
 
-@pytest.fixture
-def named(start, scripted, tmp_path):
-    return Named(start, scripted(serve_all(lambda connection, _: connection.answer(200, OPENAI.answer()))).url, tmp_path)
+@pytest.fixture(params=["native", "manifests"])
+def named(request, start, scripted, tmp_path):
+    upstream = scripted(serve_all(lambda connection, _: connection.answer(200, OPENAI.answer())))
+    return Named(start, upstream.url, tmp_path, request.param)
 
 
 def test_each_name_has_its_certificate(named):

@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+
+use aigw_runtime::Onward;
 
 /// How often a future is polled before other tasks have their turn.
 const TURNS: usize = 4;
@@ -21,19 +23,13 @@ pub(crate) struct Quiet<F> {
     future: Pin<Box<F>>,
     bell: Arc<Bell>,
     waker: Waker,
-    /// Whom the bell wakes: tasks seldom change wakers.
+    /// Whom the bell wakes.
     task: Option<Waker>,
 }
 
 struct Bell {
     state: AtomicU8,
-    task: Mutex<Option<Waker>>,
-}
-
-impl Bell {
-    fn task(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    task: Onward,
 }
 
 impl Wake for Bell {
@@ -43,10 +39,8 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         // Whoever polls looks for it; whoever rang before has woken the task.
-        if self.state.fetch_or(RUNG, Ordering::AcqRel) == 0
-            && let Some(task) = &*self.task()
-        {
-            task.wake_by_ref();
+        if self.state.fetch_or(RUNG, Ordering::AcqRel) == 0 {
+            self.task.wake();
         }
     }
 }
@@ -56,7 +50,7 @@ impl<F> Quiet<F> {
     pub fn new(future: F) -> Self {
         let bell = Arc::new(Bell {
             state: AtomicU8::new(0),
-            task: Mutex::default(),
+            task: Onward::default(),
         });
         Self {
             future: Box::pin(future),
@@ -72,10 +66,7 @@ impl<F: Future> Future for Quiet<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = &mut *self;
-        if !this.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
-            *this.bell.task() = Some(cx.waker().clone());
-            this.task = Some(cx.waker().clone());
-        }
+        this.bell.task.to(cx.waker(), &mut this.task);
         let state = &this.bell.state;
         for _ in 0..TURNS {
             // Acquires what was done before it was woken.
@@ -97,6 +88,7 @@ impl<F: Future> Future for Quiet<F> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::atomic::AtomicUsize;
 
     use super::*;

@@ -8,7 +8,7 @@ use crate::index::Key;
 use crate::selector::Selector;
 
 /// A listener that serves.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Door {
     pub(crate) gateway: Key,
     pub(crate) section: String,

@@ -1,14 +1,17 @@
 //! Gateways as listeners of one process, and which routes are attached to which.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
-use aigw_api::condition::reason;
-use aigw_api::{AIGatewayRoute, Gateway, GatewayListener};
-use aigw_config::ListenerSpec;
+use aigw_api::condition::{self, reason};
+use aigw_api::{AIGatewayRoute, Gateway};
+use aigw_config::{CredentialSpec, Credentials, ListenerSpec, ListenerTls};
 
+use crate::certificate::Certificates;
 use crate::door::{Allowed, Door};
 use crate::finding::{Cause, Findings};
 use crate::index::{Index, Placed};
+use crate::listener::{self, Looked};
 
 /// All listeners.
 #[derive(Debug, Default)]
@@ -23,8 +26,19 @@ pub(crate) struct Attachment {
     pub(crate) hostnames: Vec<String>,
 }
 
-/// The document's listeners, one a port (listeners of one port differ by host name alone), and how routes find them.
-pub(crate) fn doors(index: &Index<'_>, findings: &mut Findings) -> (Vec<ListenerSpec>, Doors) {
+/// The document's listeners, one a port (listeners of one port differ by host name alone), their certificates, and how routes
+/// find them. Where a certificate cannot be served, those who serve it say so.
+pub(crate) fn doors(
+    index: &Index<'_>,
+    credentials: &mut Credentials,
+    specs: &mut Vec<CredentialSpec>,
+    findings: &mut Findings,
+) -> (Vec<ListenerSpec>, Doors) {
+    let certificates = Certificates {
+        index,
+        in_service: &Credentials::default(),
+        check: |_, _| Ok(()),
+    };
     let mut by_port: BTreeMap<u16, ListenerSpec> = BTreeMap::new();
     let mut doors = Doors::default();
     for placed in index.gateways.values() {
@@ -32,41 +46,67 @@ pub(crate) fn doors(index: &Index<'_>, findings: &mut Findings) -> (Vec<Listener
             let message = "there is none, so it serves nothing";
             findings.error(placed.subject(), Cause::INVALID, "spec.listeners", message);
         }
-        for (at, listener) in placed.object.spec.listeners.iter().enumerate() {
-            if listener.protocol != "HTTP" {
-                let message = format!(
-                    "protocol {} is not supported here yet; the listener is left out",
-                    listener.protocol
-                );
-                let cause = Cause::accepted(reason::UNSUPPORTED_PROTOCOL);
-                findings.warn(placed.subject(), cause, format!("spec.listeners[{at}]"), message);
+        let looked = listener::all(placed, certificates, &mut BTreeSet::new());
+        for (at, one) in looked.iter().enumerate() {
+            let field = format!("spec.listeners[{at}]");
+            note(placed, one, &field, findings);
+            let Some(door) = one.door.as_ref().filter(|_| one.serves()) else {
                 continue;
+            };
+            let tls: Vec<_> = one.certificate_specs().collect();
+            let spec = by_port
+                .entry(door.port)
+                .or_insert_with(|| open(placed, one, !tls.is_empty()));
+            match &mut spec.tls {
+                Some(of_port) if !tls.is_empty() => of_port.certificates.extend(tls),
+                None if tls.is_empty() => {}
+                _ => {
+                    let message = format!(
+                        "port {} has another protocol in listener {}; the listener is left out",
+                        door.port, spec.name
+                    );
+                    let cause = Cause::accepted(reason::PROTOCOL_CONFLICT);
+                    findings.warn(placed.subject(), cause, field, message);
+                    continue;
+                }
             }
-            doors.0.push(open(placed, listener, &mut by_port));
+            for certificate in &one.certificates {
+                certificate.put(&placed.origin, credentials, specs);
+            }
+            if one.takes_routes {
+                doors.0.push(Door {
+                    listener: spec.name.clone(),
+                    ..door.clone()
+                });
+            }
         }
     }
     (by_port.into_values().collect(), doors)
 }
 
-fn open(
-    placed: &Placed<'_, Gateway>,
-    listener: &GatewayListener,
-    by_port: &mut BTreeMap<u16, ListenerSpec>,
-) -> Door {
-    let spec = by_port.entry(listener.port).or_insert_with(|| ListenerSpec {
-        name: format!("{}/{}", placed.key, listener.name),
-        address: format!("127.0.0.1:{}", listener.port),
-        tls: None,
+/// Says why a listener is not served, or not as it is written.
+fn note(placed: &Placed<'_, Gateway>, one: &Looked<'_>, field: &str, findings: &mut Findings) {
+    let left_out = match one.serves() {
+        true => "",
+        false => "; the listener is left out",
+    };
+    let conditions = [
+        (&one.accepted, condition::ACCEPTED),
+        (&one.resolved, condition::RESOLVED_REFS),
+    ];
+    for (what, kind) in conditions.into_iter().filter(|(what, _)| !what.holds()) {
+        let message = format!("{}{left_out}", what.message);
+        findings.warn(placed.subject(), Cause::new(kind, what.reason), field, message);
+    }
+}
+
+fn open(placed: &Placed<'_, Gateway>, one: &Looked<'_>, tls: bool) -> ListenerSpec {
+    ListenerSpec {
+        name: format!("{}/{}", placed.key, one.spec.name),
+        address: format!("127.0.0.1:{}", one.spec.port),
+        tls: tls.then(ListenerTls::default),
         hostnames: Vec::new(),
         origin: placed.origin.clone(),
-    });
-    Door {
-        gateway: placed.key.clone(),
-        section: listener.name.clone(),
-        port: listener.port,
-        hostname: listener.hostname.clone().filter(|name| !name.is_empty()),
-        allowed: Allowed::of(listener).unwrap_or(Allowed::None),
-        listener: spec.name.clone(),
     }
 }
 
@@ -80,6 +120,7 @@ impl Doors {
     ) -> Option<Attachment> {
         let spec = &route.object.spec;
         let nowhere = Cause::accepted(reason::NO_MATCHING_PARENT);
+        let labels = index.labels(&route.key.namespace);
         let mut attached: Vec<&Door> = Vec::new();
         for (at, parent) in spec.parent_refs.iter().enumerate() {
             let gateway = route.key.beside(parent.namespace.as_deref(), &parent.name);
@@ -90,13 +131,22 @@ impl Doors {
                 continue;
             }
             let before = attached.len();
+            let mut selects = false;
             attached.extend(self.0.iter().filter(|door| {
-                // Namespaces are not in the input, so their labels are not known.
-                let allowed = door.allowed.takes(&gateway.namespace, &route.key.namespace, None);
+                let namespace = route.key.namespace.as_str();
+                let allowed = door.allowed.takes(&gateway.namespace, namespace, labels);
+                selects |= matches!(door.allowed, Allowed::Selected(_)) && door.is_meant(&gateway, parent);
                 allowed && door.is_meant(&gateway, parent)
             }));
             if attached.len() == before {
-                let message = format!("no listener of Gateway \"{gateway}\" takes the route");
+                let mut message = format!("no listener of Gateway \"{gateway}\" takes the route");
+                if selects && labels.is_none() {
+                    let _ = write!(
+                        message,
+                        "; it chooses routes by labels of their namespace: add the Namespace \"{}\" to the input",
+                        route.key.namespace
+                    );
+                }
                 findings.warn(route.subject(), nowhere, field, message);
             }
         }

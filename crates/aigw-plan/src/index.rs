@@ -186,6 +186,12 @@ impl<'a> Index<'a> {
         self.targets.unreadable.get(&(kind, target.clone()))
     }
 
+    /// The labels of a namespace; `None` when that is not known.
+    pub(crate) fn labels(&self, namespace: &str) -> Option<&BTreeMap<String, String>> {
+        let namespace = self.namespaces.get(&Key::new("", namespace))?;
+        Some(&namespace.object.metadata.labels)
+    }
+
     /// Whether an object of group and kind in `from`'s namespace may refer to the object `to`. Within one namespace it may;
     /// across, a ReferenceGrant beside the target must say so.
     pub(crate) fn may_refer(&self, from: (&str, &str, &Key), to: (&str, &str, &Key)) -> bool {

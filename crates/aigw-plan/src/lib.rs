@@ -5,7 +5,9 @@
 //! leaving out would open what should be closed, the route answers 503 in its place.
 
 mod backend;
+mod certificate;
 pub mod cluster;
+mod condition;
 mod cost;
 mod credential;
 mod door;
@@ -14,6 +16,7 @@ mod finding;
 mod gateway;
 mod health;
 mod index;
+mod listener;
 mod object;
 mod places;
 mod plan;

@@ -28,7 +28,7 @@ pub fn plan(objects: &[Object], capabilities: &dyn Capabilities) -> Planned {
     let mut specs = Vec::new();
     let placed = objects.iter().map(|object| (object, object.origin.clone()));
     let index = Index::new(placed, &mut findings);
-    let (listeners, doors) = gateway::doors(&index, &mut findings);
+    let (listeners, doors) = gateway::doors(&index, &mut credentials, &mut specs, &mut findings);
     endpoint::check_policies(&index, &mut findings);
     let closed = policy::closed(&index, false, &mut findings);
     let costs = cost::of_gateways(&index, &mut findings);

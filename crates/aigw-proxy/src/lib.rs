@@ -12,4 +12,4 @@ pub use listener::{
     ParkedServer, Place, ServeError, Server, bind_socket, check_certificate, read_certificate, serve,
     serve_at, serve_parked,
 };
-pub use upstream::{Answer, AnswerBody, Proxies, Proxy, Upstreams, check_authorities};
+pub use upstream::{Answer, AnswerBody, Proxies, Proxy, Upstreams, read_authorities};

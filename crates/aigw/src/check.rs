@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use aigw_config::{Diagnostic, Diagnostics, Severity};
+use aigw_config::{Diagnostic, Diagnostics, Origin, Severity, Tls};
 use aigw_controller::connect;
 use aigw_controller::look::{LookError, look};
+use aigw_proxy::{read_authorities, read_certificate};
+use aigw_runtime::Live;
 
 use crate::cli::{CheckArgs, say};
 use crate::controller::MEANS;
@@ -19,13 +21,36 @@ pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
         return runtime(2)?.block_on(cluster(args));
     }
     let (findings, usable) = match Input::Files(args.inputs.clone()).read(None) {
-        Ok(ready) => (ready.diagnostics, true),
+        Ok(ready) => {
+            let mut findings = ready.diagnostics;
+            materials(&ready.live, &mut findings);
+            (findings, true)
+        }
         Err(findings) => (findings, false),
     };
     for finding in findings.iter() {
         say(&finding.to_string());
     }
     Ok(verdict(&findings, usable, args.strict))
+}
+
+/// Certificates and authorities that cannot be served: those who serve find out when they read them.
+fn materials(live: &Live, findings: &mut Diagnostics) {
+    for listener in &live.snapshot.listeners {
+        for pair in listener.tls.iter().flat_map(Tls::pairs) {
+            if let Err(why) = read_certificate(pair, &live.credentials) {
+                let object = format!("listener \"{}\"", listener.name);
+                findings.error(&listener.origin, object, "tls", why);
+            }
+        }
+    }
+    for backend in live.snapshot.backends.values() {
+        let ca = backend.endpoint.ca.as_ref().filter(|_| backend.endpoint.https);
+        if let Some(Err(why)) = ca.map(String::as_str).map(read_authorities) {
+            let object = format!("backend \"{}\"", backend.name);
+            findings.error(&Origin::default(), object, "tls.ca", why);
+        }
+    }
 }
 
 /// The same of what a cluster holds: it is planned as its operators plan it, with what the asker may read.

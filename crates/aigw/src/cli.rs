@@ -77,6 +77,27 @@ pub(crate) struct ExplainArgs {
     pub(crate) body: Option<PathBuf>,
 }
 
+/// What the gateway and the operator have in common as processes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ProcessArgs {
+    /// Where health, readiness and metrics are shown; a gateway also shows its configuration there and is asked to drain
+    #[arg(
+        long,
+        env = "AIGW_ADMIN",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:1064"
+    )]
+    pub(crate) admin: SocketAddr,
+
+    /// Form of the log
+    #[arg(long, env = "AIGW_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+
+    /// Write the addresses in use to this file, as JSON, once they are served
+    #[arg(long, env = "AIGW_READY_FILE", value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ProvidersArgs {
     /// Print the table as Markdown

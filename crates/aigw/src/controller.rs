@@ -22,7 +22,7 @@ pub(crate) const MEANS: Means<'static> = Means {
 
 /// Runs until a signal comes.
 pub(crate) fn controller(args: ControllerArgs) -> Result<ExitCode, Failure> {
-    start_log(args.log_format);
+    start_log(args.process.log_format);
     let runtime = process::runtime(process::workers(None).min(4))?;
     let ended = runtime.block_on(operate(args));
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -50,16 +50,22 @@ async fn operate(args: ControllerArgs) -> Result<ExitCode, Failure> {
         }),
         plan: plan_options(&args),
     };
-    let admin = TcpListener::bind(args.admin)
-        .await
-        .map_err(|error| format!("cannot listen on the admin address {}: {error}", args.admin))?;
+    let admin = TcpListener::bind(args.process.admin).await.map_err(|error| {
+        format!(
+            "cannot listen on the admin address {}: {error}",
+            args.process.admin
+        )
+    })?;
     let address = admin.local_addr()?;
     info!(
         "operator {} of {} (admin http://{address})",
         options.identity, options.namespace
     );
     let stop = stop_signal();
-    write_ready_file(args.ready_file.as_deref(), &json!({"admin": address.to_string()}))?;
+    write_ready_file(
+        args.process.ready_file.as_deref(),
+        &json!({"admin": address.to_string()}),
+    )?;
     run(client, options, MEANS, admin, stop).await?;
     Ok(ExitCode::SUCCESS)
 }

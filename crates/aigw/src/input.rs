@@ -87,13 +87,14 @@ fn place_listener(loaded: &mut Loaded, listen: Option<&str>) -> Result<(), Diagn
             origin: Origin::default(),
         }),
         (_, None) => {}
+        ([only], Some(address)) => only.address = address.to_owned(),
         (many, Some(address)) => {
             let mut plain = many.iter_mut().filter(|listener| listener.tls.is_none());
             match (plain.next(), plain.next()) {
                 (Some(only), None) => only.address = address.to_owned(),
                 (first, _) => {
                     let count = if first.is_none() {
-                        "no HTTP listener"
+                        "several HTTPS listeners"
                     } else {
                         "several HTTP listeners"
                     };

@@ -27,7 +27,7 @@ pub(crate) fn start(
     kind: Kind,
     prepare: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<ExitCode, Failure> {
-    start_log(args.log_format);
+    start_log(args.process.log_format);
     process::raise_file_limit();
     let runtime = process::runtime(process::workers(args.workers))?;
     // First of all: to the first process of a container a signal that it does not await does nothing, and no other follows.
@@ -52,7 +52,12 @@ async fn serve(
     let telemetry = telemetry(&args);
     let status = Status::new(Arc::clone(&telemetry));
     let mut feed = Feed::open(&args, listen, &status).await?;
-    let admin_address = show("admin", args.admin, aigw_runtime::admin(Arc::clone(&status))).await?;
+    let admin_address = show(
+        "admin",
+        args.process.admin,
+        aigw_runtime::admin(Arc::clone(&status)),
+    )
+    .await?;
     let status_address = match args.status {
         Some(address) => Some(show("status", address, aigw_runtime::status(Arc::clone(&status))).await?),
         None => None,
@@ -95,7 +100,7 @@ async fn serve(
     if let Some(address) = status_address {
         ready["status"] = json!(address.to_string());
     }
-    write_ready_file(args.ready_file.as_deref(), &ready)?;
+    write_ready_file(args.process.ready_file.as_deref(), &ready)?;
 
     tokio::select! {
         () = &mut stop => {}
@@ -123,7 +128,7 @@ async fn show(name: &str, address: SocketAddr, routes: Router) -> Result<SocketA
 }
 
 fn telemetry(args: &ServeArgs) -> Arc<Telemetry> {
-    let format = args.access_log.then_some(match args.log_format {
+    let format = args.access_log.then_some(match args.process.log_format {
         cli::LogFormat::Text => LogFormat::Text,
         cli::LogFormat::Json => LogFormat::Json,
     });

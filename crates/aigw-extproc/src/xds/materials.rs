@@ -45,12 +45,9 @@ impl Materials {
             .filter_map(|backend| backend.endpoint.ca.as_ref())
             .collect();
         for ca in named {
-            let pem = match is_pem(ca) {
-                true => Ok(ca.clone().into_bytes()),
-                false => std::fs::read(ca).map_err(|error| format!("cannot read {ca}: {error}")),
-            };
-            let checked = pem.and_then(|pem| aigw_proxy::check_authorities(&pem).map(|()| pem));
-            found.authorities.insert(ca.clone(), checked);
+            found
+                .authorities
+                .insert(ca.clone(), aigw_proxy::read_authorities(ca));
         }
         found
     }
@@ -76,10 +73,6 @@ pub(super) fn host(address: &str) -> &str {
         .rsplit_once(':')
         .map_or(address, |(host, _)| host)
         .trim_matches(['[', ']'])
-}
-
-fn is_pem(ca: &str) -> bool {
-    ca.contains("-----BEGIN")
 }
 
 fn resolve(host: &str) -> Result<IpAddr, String> {

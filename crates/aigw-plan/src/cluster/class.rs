@@ -6,8 +6,8 @@ use aigw_api::condition::{self, reason};
 use aigw_api::{ENVOY_GATEWAY_GROUP, GatewayClass, ParametersReference};
 use serde_json::{Value, json};
 
-use super::condition::Condition;
 use super::types::{Claim, ENVOY_GATEWAY_CONTROLLER, Options};
+use crate::condition::Condition;
 use crate::index::{Index, Key, Placed};
 
 /// What of Gateway API is served, sorted; names are those of its conformance tests.

@@ -1,71 +1,16 @@
-//! Conditions, and findings as conditions.
+//! Conditions as a status has them, and findings as conditions.
 
 use std::collections::HashMap;
 
 use aigw_api::condition::{self, reason};
 use serde_json::{Value, json};
 
+use crate::condition::{Condition, State};
 use crate::finding::{Cause, Finding, Findings};
 use crate::index::Key;
 
 /// Findings of one condition that are told; the others are counted.
 const TOLD: usize = 8;
-
-/// Whether a condition holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    True,
-    False,
-    Unknown,
-}
-
-/// A condition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Condition {
-    pub(super) kind: &'static str,
-    pub(super) state: State,
-    pub(super) reason: &'static str,
-    pub(super) message: String,
-}
-
-impl Condition {
-    pub(super) fn is(kind: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            state: State::True,
-            reason,
-            message: message.into(),
-        }
-    }
-
-    pub(super) fn is_not(kind: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            state: State::False,
-            ..Self::is(kind, reason, message)
-        }
-    }
-
-    pub(super) fn unknown(kind: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            state: State::Unknown,
-            ..Self::is(kind, reason, message)
-        }
-    }
-
-    pub(super) fn holds(&self) -> bool {
-        self.state == State::True
-    }
-
-    /// The first that does not hold, False before Unknown; else the first.
-    pub(super) fn all(of: &[Self]) -> Option<Self> {
-        let rank = |one: &Self| match one.state {
-            State::False => 0,
-            State::Unknown => 1,
-            State::True => 2,
-        };
-        of.iter().min_by_key(|one| rank(one)).cloned()
-    }
-}
 
 /// As in a status.
 pub(super) fn json(conditions: &[Condition], generation: i64) -> Value {

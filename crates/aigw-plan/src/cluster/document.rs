@@ -10,13 +10,13 @@ use aigw_config::{
 
 use super::gateway::Ours;
 use super::hash;
-use super::listener;
 use super::route::Places;
 use super::types::{GatewayPlan, Options, object_key};
 use crate::backend::{self, Made};
 use crate::cost;
 use crate::finding::{Cause, Findings, Subject};
 use crate::index::{Index, Key};
+use crate::listener::{self, Looked};
 use crate::policy::{self, Closed};
 use crate::route::{Core, by_precedence};
 use crate::tolerant::compile_tolerantly;
@@ -273,13 +273,7 @@ impl Parts<'_> {
 /// Certificates of a port: those of each listener for its host name. `None`: it is served in the clear.
 fn tls(ours: &Ours<'_>, port: u16) -> Option<ListenerTls> {
     let here = ours.served().filter(|one| one.spec.port == port);
-    let specs = here.flat_map(|one| {
-        let hostname = one.door.as_ref().and_then(|door| door.hostname.as_ref());
-        one.certificates
-            .iter()
-            .map(move |certificate| certificate.spec(hostname))
-    });
-    let certificates: Vec<_> = specs.collect();
+    let certificates: Vec<_> = here.flat_map(Looked::certificate_specs).collect();
     (!certificates.is_empty()).then(|| ListenerTls {
         certificates,
         ..ListenerTls::default()

@@ -6,14 +6,14 @@ use aigw_api::condition::{self, reason};
 use aigw_api::{Gateway, GatewayClass, Service};
 use serde_json::{Value, json};
 
-use super::certificate::Certificates;
-use super::condition::Condition;
-use super::listener::{self, Looked};
 use super::types::{Options, Port};
 use super::workload;
+use crate::certificate::Certificates;
+use crate::condition::Condition;
 use crate::door::Door;
 use crate::finding::Findings;
 use crate::index::{Index, Key, Placed};
+use crate::listener::{self, Looked};
 use crate::workload::{Workload, container_ports};
 
 /// A Gateway of one of our classes.

@@ -3,14 +3,12 @@
 //! A pure function of the objects and of what the data plane's pods report. The order of the input does not matter: equal
 //! worlds give equal bytes.
 
-mod certificate;
 mod class;
 mod condition;
 mod diagnostics;
 mod document;
 mod gateway;
 pub(crate) mod hash;
-mod listener;
 mod plan;
 mod policy;
 mod programmed;
@@ -20,9 +18,10 @@ mod status;
 mod types;
 mod workload;
 
+pub use crate::certificate::CheckCertificate;
 pub use class::knows_gateway_api;
 pub use plan::plan_cluster;
 pub use types::{
-    CheckCertificate, Claim, ClusterPlan, ENVOY_GATEWAY_CONTROLLER, GatewayPlan, Means, ObjectKey, Options,
-    Port, Report, Status, World, object_key,
+    Claim, ClusterPlan, ENVOY_GATEWAY_CONTROLLER, GatewayPlan, Means, ObjectKey, Options, Port, Report,
+    Status, World, object_key,
 };

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use aigw_config::{Credentials, Origin};
 
-use super::certificate::Certificates;
 use super::condition::Verdicts;
 use super::document::{self, Parts};
 use super::programmed::Reports;
@@ -13,6 +12,7 @@ use super::status::Statuses;
 use super::types::{ClusterPlan, GatewayPlan, Means, Options, World};
 use super::{class, gateway, policy as helpers};
 use crate::backend::{InCluster, Planner, Wanted};
+use crate::certificate::Certificates;
 use crate::finding::Findings;
 use crate::index::{Index, Key};
 use crate::object::{Kind, Object};

@@ -6,8 +6,9 @@ use aigw_api::condition::{self, reason};
 use aigw_api::{BackendTrafficPolicy, GATEWAY_GROUP, TargetReference};
 use serde_json::{Value, json};
 
-use super::condition::{Condition, Verdicts};
+use super::condition::Verdicts;
 use super::types::Options;
+use crate::condition::Condition;
 use crate::finding::{Cause, Findings};
 use crate::index::{Index, Key, Placed};
 use crate::policy::{Closed, Closing};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use aigw_api::condition::{self, reason};
 
-use super::condition::Condition;
 use super::types::{GatewayPlan, Report};
+use crate::condition::Condition;
 use crate::index::Key;
 
 /// Reports of ready pods by the uid of their Gateway, in the order of pods' names.

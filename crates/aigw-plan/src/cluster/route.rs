@@ -6,12 +6,13 @@ use aigw_api::condition::{self, reason};
 use aigw_api::{AIGatewayRoute, GATEWAY_GROUP, ParentReference};
 use serde_json::{Value, json};
 
-use super::condition::{Condition, Verdicts};
+use super::condition::Verdicts;
 use super::gateway::Ours;
-use super::listener::Looked;
 use super::programmed::Reports;
 use super::types::{GatewayPlan, Options, object_key};
+use crate::condition::Condition;
 use crate::index::{Index, Key, Placed};
+use crate::listener::Looked;
 
 /// Where a route is served on one Gateway: listeners of the document, and the host names on each (empty: every name).
 pub(super) type Places = BTreeMap<String, BTreeSet<String>>;
@@ -82,10 +83,7 @@ impl<'a> Attachments<'a> {
             };
             return Err((reason::NO_MATCHING_PARENT, message));
         };
-        let labels = index
-            .namespaces
-            .get(&Key::new("", &route.key.namespace))
-            .map(|namespace| &namespace.object.metadata.labels);
+        let labels = index.labels(&route.key.namespace);
         let mut refused = (
             reason::NO_MATCHING_PARENT,
             format!("no listener of Gateway \"{gateway}\" is the one that is meant, or it is not accepted"),

@@ -6,12 +6,13 @@ use aigw_api::condition::{self, reason};
 use aigw_api::{ENVOY_GATEWAY_GROUP, GATEWAY_GROUP, GROUP, GatewayClass, Metadata};
 use serde_json::{Value, json};
 
-use super::condition::{Condition, Verdicts};
+use super::condition::Verdicts;
 use super::gateway::{self, Ours};
 use super::programmed::Reports;
 use super::route::Attachments;
 use super::types::{GatewayPlan, Options, Status, object_key};
 use super::{class, condition::json as conditions_json, policy};
+use crate::condition::Condition;
 use crate::finding::Cause;
 use crate::index::{Index, Key, Placed};
 use crate::target::both;

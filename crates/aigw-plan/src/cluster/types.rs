@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::condition::Verdicts;
 use crate::backend::Wanted;
+use crate::certificate::CheckCertificate;
 use crate::index::Key;
 use crate::object::Object;
 use crate::workload::WorkloadOptions;
@@ -21,9 +22,6 @@ pub type ObjectKey = String;
 pub fn object_key(kind: &str, key: &Key) -> ObjectKey {
     format!("{kind}/{key}")
 }
-
-/// Whether a certificate chain and a key, both PEM, can be served; otherwise why not, without a word of what they hold.
-pub type CheckCertificate = fn(chain: &str, key: &str) -> Result<(), String>;
 
 /// What a plan asks of those who serve it.
 #[derive(Clone, Copy)]

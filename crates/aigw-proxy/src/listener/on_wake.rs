@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use aigw_runtime::Onward;
 use pin_project_lite::pin_project;
 
 pin_project! {
@@ -15,20 +16,14 @@ pin_project! {
         future: F,
         bell: Arc<Bell>,
         waker: Waker,
-        // Whom the bell wakes: tasks seldom change wakers, so most polls see here that nothing is to be done.
+        // Whom the bell wakes.
         task: Option<Waker>,
     }
 }
 
 struct Bell {
     rung: AtomicBool,
-    task: Mutex<Option<Waker>>,
-}
-
-impl Bell {
-    fn task(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    task: Onward,
 }
 
 impl Wake for Bell {
@@ -38,9 +33,7 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.rung.store(true, Ordering::Release);
-        if let Some(task) = &*self.task() {
-            task.wake_by_ref();
-        }
+        self.task.wake();
     }
 }
 
@@ -49,7 +42,7 @@ impl<F: Future> OnWake<F> {
         let bell = Arc::new(Bell {
             // It has not been asked yet.
             rung: AtomicBool::new(true),
-            task: Mutex::default(),
+            task: Onward::default(),
         });
         Self {
             future,
@@ -65,10 +58,7 @@ impl<F: Future> Future for OnWake<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if !this.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
-            *this.bell.task() = Some(cx.waker().clone());
-            *this.task = Some(cx.waker().clone());
-        }
+        this.bell.task.to(cx.waker(), this.task);
         // Looked at after the waker is in its place: whoever rings later wakes the task.
         if !this.bell.rung.load(Ordering::Acquire) || !this.bell.rung.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
@@ -79,6 +69,7 @@ impl<F: Future> Future for OnWake<F> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::atomic::AtomicUsize;
 
     use tokio::sync::oneshot;

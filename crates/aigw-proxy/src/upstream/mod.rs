@@ -16,4 +16,4 @@ mod tls;
 pub use answer::{Answer, AnswerBody};
 pub use pool::Upstreams;
 pub use proxies::{Proxies, Proxy};
-pub use tls::check_authorities;
+pub use tls::read_authorities;

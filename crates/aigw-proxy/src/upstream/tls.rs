@@ -41,20 +41,24 @@ fn read_system_roots() -> Result<RootCertStore, String> {
     ))
 }
 
-async fn read_authorities(ca: &str) -> Result<Arc<RootCertStore>, String> {
-    let pem = if ca.contains("-----BEGIN") {
-        ca.as_bytes().to_vec()
-    } else {
-        tokio::fs::read(ca)
-            .await
-            .map_err(|error| format!("cannot read the authorities in {ca}: {error}"))?
-    };
-    parse_authorities(&pem).map(Arc::new)
+async fn trusted(ca: &str) -> Result<Arc<RootCertStore>, String> {
+    let ca = ca.to_owned();
+    let read = tokio::task::spawn_blocking(move || parse_authorities(&read_pem(&ca)?).map(Arc::new));
+    read.await.map_err(|error| error.to_string())?
 }
 
-/// Whether `pem` can be what a backend trusts, for somebody else to use.
-pub fn check_authorities(pem: &[u8]) -> Result<(), String> {
-    parse_authorities(pem).map(|_| ())
+/// What a backend trusts, for somebody else to use: `ca` is PEM or the file that holds it. Blocks.
+pub fn read_authorities(ca: &str) -> Result<Vec<u8>, String> {
+    let pem = read_pem(ca)?;
+    parse_authorities(&pem)?;
+    Ok(pem)
+}
+
+fn read_pem(ca: &str) -> Result<Vec<u8>, String> {
+    match ca.contains("-----BEGIN") {
+        true => Ok(ca.as_bytes().to_vec()),
+        false => std::fs::read(ca).map_err(|error| format!("cannot read the authorities in {ca}: {error}")),
+    }
 }
 
 fn parse_authorities(pem: &[u8]) -> Result<RootCertStore, String> {
@@ -83,7 +87,7 @@ pub(super) async fn client_config(
     system: &SystemRoots,
 ) -> Result<Arc<ClientConfig>, String> {
     let roots = match &endpoint.ca {
-        Some(ca) => read_authorities(ca).await?,
+        Some(ca) => trusted(ca).await?,
         None => system.load().await?,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -14,8 +14,7 @@ use super::node::{Node, Value};
 use super::reader;
 
 /// Kinds whose absence changes nothing here.
-const HARMLESS: [(&str, &str); 8] = [
-    ("", "Namespace"),
+const HARMLESS: [(&str, &str); 7] = [
     ("", "Service"),
     ("", "ServiceAccount"),
     ("apps", "Deployment"),
@@ -135,6 +134,7 @@ impl Sorter<'_> {
                 .read(node, origin)
                 .map(|secret| Kind::Secret(self.substituted(secret, origin))),
             ("", "ConfigMap") => self.read(node, origin).map(Kind::ConfigMap),
+            ("", "Namespace") => self.read(node, origin).map(Kind::Namespace),
             other => {
                 if !HARMLESS.contains(&other) {
                     let message = "the kind is not supported yet; the object has no effect";

@@ -1,12 +1,11 @@
 //! Arguments of the operator.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{LogFormat, WatchedArgs, duration};
+use super::{ProcessArgs, WatchedArgs, duration};
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ControllerArgs {
@@ -79,22 +78,8 @@ pub(crate) struct ControllerArgs {
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub(crate) retry_period: Duration,
 
-    /// Where health, readiness and metrics are shown
-    #[arg(
-        long,
-        env = "AIGW_ADMIN",
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:1064"
-    )]
-    pub(crate) admin: SocketAddr,
-
-    /// Form of the log
-    #[arg(long, env = "AIGW_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub(crate) log_format: LogFormat,
-
-    /// Write the addresses in use to this file, as JSON, once they are served
-    #[arg(long, env = "AIGW_READY_FILE", value_name = "FILE")]
-    pub(crate) ready_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) process: ProcessArgs,
 }
 
 /// Whether GatewayClasses of Envoy Gateway are served.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aigw_runtime::SnapshotName;
 use clap::{Args, ValueEnum};
 
-use super::{LogFormat, duration};
+use super::{ProcessArgs, duration};
 
 /// What every way to serve has in common.
 #[derive(Clone, Debug, Args)]
@@ -34,18 +34,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "AIGW_STATUS", value_name = "HOST:PORT")]
     pub(crate) status: Option<SocketAddr>,
 
-    /// Where health, metrics and configuration are shown, and draining is asked for
-    #[arg(
-        long,
-        env = "AIGW_ADMIN",
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:1064"
-    )]
-    pub(crate) admin: SocketAddr,
-
-    /// Form of the log
-    #[arg(long, env = "AIGW_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub(crate) log_format: LogFormat,
+    #[command(flatten)]
+    pub(crate) process: ProcessArgs,
 
     /// Write a line for each request to standard output
     #[arg(long, env = "AIGW_ACCESS_LOG", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
@@ -58,10 +48,6 @@ pub(crate) struct ServeArgs {
     /// Worker threads (default: one a core, at most 16)
     #[arg(long, env = "AIGW_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) workers: Option<u16>,
-
-    /// Write the addresses in use to this file, as JSON, once requests are served
-    #[arg(long, env = "AIGW_READY_FILE", value_name = "FILE")]
-    pub(crate) ready_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -69,7 +55,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) serve: ServeArgs,
 
-    /// Where clients connect; replaces the address of the only HTTP listener of the input
+    /// Where clients connect; replaces the address of the input's only listener, or of its only HTTP listener
     #[arg(long, env = "AIGW_LISTEN", value_name = "HOST:PORT")]
     pub(crate) listen: Option<String>,
 

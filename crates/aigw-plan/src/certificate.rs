@@ -9,26 +9,28 @@ use aigw_config::{
 };
 use serde_json::Value;
 
-use super::condition::Condition;
-use super::types::CheckCertificate;
+use crate::condition::Condition;
 use crate::credential;
 use crate::index::{Index, Key, Placed};
 
+/// Whether a certificate chain and a key, both PEM, can be served; otherwise why not, without a word of what they hold.
+pub type CheckCertificate = fn(chain: &str, key: &str) -> Result<(), String>;
+
 /// A certificate and its key, and the Secret that they are in.
 #[derive(Debug)]
-pub(super) struct Certificate {
-    pub(super) secret: Key,
+pub(crate) struct Certificate {
+    pub(crate) secret: Key,
     chain: Bytes,
     key: Bytes,
 }
 
 /// Where certificates are looked for.
 #[derive(Clone, Copy)]
-pub(super) struct Certificates<'a> {
-    pub(super) index: &'a Index<'a>,
+pub(crate) struct Certificates<'a> {
+    pub(crate) index: &'a Index<'a>,
     /// Those of the last plan: one whose Secret cannot be used any more stays in service.
-    pub(super) in_service: &'a Credentials,
-    pub(super) check: CheckCertificate,
+    pub(crate) in_service: &'a Credentials,
+    pub(crate) check: CheckCertificate,
 }
 
 impl Certificate {
@@ -37,7 +39,7 @@ impl Certificate {
     }
 
     /// As the document names it, for clients that ask for this name (`None`: every other).
-    pub(super) fn spec(&self, hostname: Option<&String>) -> CertificateSpec {
+    pub(crate) fn spec(&self, hostname: Option<&String>) -> CertificateSpec {
         let [certificate, key] = Self::ids(&self.secret).map(PemSource::Credential);
         CertificateSpec {
             hostnames: hostname.cloned().into_iter().collect(),
@@ -47,7 +49,7 @@ impl Certificate {
     }
 
     /// Puts its bytes beside the document, once.
-    pub(super) fn put(
+    pub(crate) fn put(
         &self,
         origin: &Origin,
         credentials: &mut Credentials,
@@ -75,7 +77,7 @@ const KEY: &str = "tls.key";
 impl Certificates<'_> {
     /// Certificates that a listener is served with, in the order in which they are named, and a condition when one of them
     /// cannot be used.
-    pub(super) fn of(
+    pub(crate) fn of(
         &self,
         listener: &GatewayListener,
         gateway: &Placed<'_, Gateway>,
@@ -154,7 +156,7 @@ impl Certificates<'_> {
 }
 
 /// Whether clients of this port are to prove who they are; nothing asks them yet, so the port must stay closed.
-pub(super) fn asks_clients(gateway: &Gateway, port: u16) -> bool {
+pub(crate) fn asks_clients(gateway: &Gateway, port: u16) -> bool {
     let frontend = gateway.spec.tls.as_ref().and_then(|tls| tls.frontend.as_ref());
     let Some(frontend) = frontend else {
         return false;

@@ -4,37 +4,44 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aigw_api::condition::{self, reason};
 use aigw_api::{GATEWAY_GROUP, GROUP, Gateway, GatewayListener};
+use aigw_config::CertificateSpec;
 use serde_json::{Value, json};
 
-use super::certificate::{Certificate, Certificates, asks_clients};
-use super::condition::Condition;
+use crate::certificate::{Certificate, Certificates, asks_clients};
+use crate::condition::Condition;
 use crate::door::{Allowed, Door};
 use crate::index::{Key, Placed};
 
 /// A listener and what became of it.
 #[derive(Debug)]
-pub(super) struct Looked<'a> {
-    pub(super) spec: &'a GatewayListener,
-    pub(super) accepted: Condition,
-    pub(super) conflicted: Condition,
-    pub(super) resolved: Condition,
+pub(crate) struct Looked<'a> {
+    pub(crate) spec: &'a GatewayListener,
+    pub(crate) accepted: Condition,
+    pub(crate) conflicted: Condition,
+    pub(crate) resolved: Condition,
     /// Whether routes of ours may attach.
-    pub(super) takes_routes: bool,
+    pub(crate) takes_routes: bool,
     /// What it is served with, in the order in which they are named.
-    pub(super) certificates: Vec<Certificate>,
+    pub(crate) certificates: Vec<Certificate>,
     /// Where routes come in; `None` when it is not accepted.
-    pub(super) door: Option<Door>,
+    pub(crate) door: Option<Door>,
 }
 
 impl Looked<'_> {
     /// Whether it is a part of the document.
-    pub(super) fn serves(&self) -> bool {
+    pub(crate) fn serves(&self) -> bool {
         self.door.is_some() && (self.spec.protocol == "HTTP" || !self.certificates.is_empty())
+    }
+
+    /// Its certificates as the document names them.
+    pub(crate) fn certificate_specs(&self) -> impl Iterator<Item = CertificateSpec> {
+        let hostname = self.door.as_ref().and_then(|door| door.hostname.as_ref());
+        self.certificates.iter().map(move |one| one.spec(hostname))
     }
 }
 
 /// Looks at the listeners of a Gateway, in the order in which they are written.
-pub(super) fn all<'a>(
+pub(crate) fn all<'a>(
     placed: &Placed<'a, Gateway>,
     certificates: Certificates<'_>,
     wanted: &mut BTreeSet<Key>,
@@ -49,7 +56,7 @@ pub(super) fn all<'a>(
 }
 
 /// The document's listener for a port of a Gateway.
-pub(super) fn name(gateway: &Key, port: u16) -> String {
+pub(crate) fn name(gateway: &Key, port: u16) -> String {
     format!("{gateway}/{port}")
 }
 
@@ -192,7 +199,7 @@ fn kinds(spec: &GatewayListener) -> (Option<Condition>, bool) {
 }
 
 /// The kinds of routes that a listener takes, as its status has them.
-pub(super) fn supported_kinds(looked: &Looked<'_>) -> Value {
+pub(crate) fn supported_kinds(looked: &Looked<'_>) -> Value {
     match looked.takes_routes && is_supported(looked.spec) {
         true => json!([{"group": GROUP, "kind": "AIGatewayRoute"}]),
         false => json!([]),
