@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import socket
+import threading
 import time
 
 import httpx
@@ -12,7 +13,7 @@ import pytest
 
 from harness.config import backend, document, rule, single
 from harness.process import until
-from harness.scripted import Gone, holding, refused_port, serve_all
+from harness.scripted import Gone, held, holding, refused_port, serve_all
 from harness.shapes import ANTHROPIC, BOTH, OPENAI, events
 
 PAIRS = [
@@ -152,8 +153,6 @@ def test_a_stream_cut_in_the_middle_ends_with_an_error_event(start, scripted, cl
         elif how == "reset":
             until(lambda: received.is_set(), "the client saw the first text")
             connection.reset()
-
-    import threading
 
     received = threading.Event()
     fault = scripted(script)
@@ -358,48 +357,23 @@ def test_an_upstreams_unknown_model_moves_on(start, scripted):
 
 
 def test_concurrency_limits_answer_with_retry_after(start, scripted):
-    import threading
-
     release = threading.Event()
-
     busy = scripted(holding(release, OPENAI.answer()))
     config = document([backend("only", busy.url, maxConcurrent=1)], [rule("*", "only")])
     gateway = start(config)
-    held: list[httpx.Response] = []
-    thread = threading.Thread(target=lambda: held.append(OPENAI.post(gateway.url, OPENAI.body())))
-    thread.start()
-    assert busy.event() == "asked"
-    try:
+    with held(busy, release, lambda: OPENAI.post(gateway.url, OPENAI.body())) as answers:
         for client in BOTH:
             response = client.post(gateway.url, client.body())
             client.check_error(response, 429, "backend_busy")
             assert int(response.headers["retry-after"]) >= 1
-    finally:
-        release.set()
-        thread.join()
-    assert held[0].status_code == 200
+    assert answers[0].status_code == 200
 
 
 def test_a_gateway_that_is_full_answers_503(start, scripted):
-    import threading
-
     release = threading.Event()
-
-    def script(connection):
-        connection.read()
-        connection.upstream.events.put("asked")
-        release.wait(20)
-        connection.answer(200, OPENAI.answer())
-
-    busy = scripted(script)
+    busy = scripted(holding(release, OPENAI.answer()))
     gateway = start(single(busy.url, limits={"maxConcurrent": 1}))
-    thread = threading.Thread(target=lambda: OPENAI.post(gateway.url, OPENAI.body()))
-    thread.start()
-    assert busy.event() == "asked"
-    try:
+    with held(busy, release, lambda: OPENAI.post(gateway.url, OPENAI.body())):
         response = ANTHROPIC.post(gateway.url, ANTHROPIC.body())
         ANTHROPIC.check_error(response, 503, "gateway_busy")
         assert int(response.headers["retry-after"]) >= 1
-    finally:
-        release.set()
-        thread.join()

@@ -6,7 +6,7 @@ import threading
 
 from harness.config import backend, document, rule
 from harness.process import until
-from harness.scripted import holding, serve_all
+from harness.scripted import held, holding, serve_all
 from harness.shapes import BOTH, OPENAI
 
 
@@ -20,21 +20,14 @@ def test_a_rule_takes_so_many_requests_at_a_time(start, scripted):
     backends = [backend("busy", busy.url), backend("idle", idle.url)]
     rules = [rule("other", "idle"), rule("*", "busy", "idle", maxConcurrent=1)]
     gateway = start(document(backends, rules))
-    held: list[int] = []
-    thread = threading.Thread(target=lambda: held.append(OPENAI.post(gateway.url, OPENAI.body()).status_code))
-    thread.start()
-    assert busy.event() == "asked"
-    try:
+    with held(busy, release, lambda: OPENAI.post(gateway.url, OPENAI.body())) as answers:
         for client in BOTH:
             response = client.post(gateway.url, client.body())
             client.check_error(response, 503, "rule_busy")
             assert int(response.headers["retry-after"]) >= 1
         assert not idle.requests, "no backend of the rule is asked"
         assert OPENAI.post(gateway.url, OPENAI.body() | {"model": "other"}).status_code == 200
-    finally:
-        release.set()
-        thread.join()
-    assert held == [200]
+    assert [answer.status_code for answer in answers] == [200]
     until(lambda: OPENAI.post(gateway.url, OPENAI.body()).status_code == 200, "the place is given back")
 
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aigw_config::{Endpoint, Place};
 use aigw_engine::{Attempt, FailureKind};
 use aigw_proxy::{Proxies, Upstreams};
-use support::{attempt, listen, plain, read_message, text, write};
+use support::{attempt, certificate, listen, plain, read_message, text, write};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixListener;
 
@@ -243,19 +243,11 @@ async fn a_name_of_its_own_is_what_a_proxy_is_told() {
 
 #[tokio::test]
 async fn tls_over_a_unix_socket_is_for_the_name_that_is_configured() {
-    let made = rcgen::generate_simple_self_signed(["upstream.test".to_owned()]).unwrap();
-    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let config =
-        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
+    let (authority, config) = certificate(&[]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.sock");
     let listener = UnixListener::bind(&path).unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let acceptor = tokio_rustls::TlsAcceptor::from(config);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             if let Ok(stream) = acceptor.accept(stream).await {
@@ -268,7 +260,7 @@ async fn tls_over_a_unix_socket_is_for_the_name_that_is_configured() {
         let mut attempt = among(&[format!("unix:{}", path.display())], true);
         let backend = Arc::get_mut(&mut attempt.backend).unwrap();
         backend.endpoint.https = true;
-        backend.endpoint.ca = Some(made.cert.pem());
+        backend.endpoint.ca = Some(authority.clone());
         backend.endpoint.server_name = Some(name.to_owned());
         upstreams.send(attempt).await
     };

@@ -8,8 +8,9 @@ import socket
 import struct
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Any, Callable, Iterator
 
 
 @dataclass
@@ -225,6 +226,20 @@ def serve_all(respond: Callable[[Connection, Request], None]) -> Callable[[Conne
             respond(connection, connection.read())
 
     return script
+
+
+@contextmanager
+def held(upstream: Scripted, release: threading.Event, ask: Callable[[], Any]) -> Iterator[list]:
+    """While it lasts one request, which `ask` sends, waits at an upstream that is `holding`; what comes of it is in the list then."""
+    answers: list = []
+    thread = threading.Thread(target=lambda: answers.append(ask()))
+    thread.start()
+    assert upstream.event() == "asked"
+    try:
+        yield answers
+    finally:
+        release.set()
+        thread.join()
 
 
 def holding(release: threading.Event, answer: dict) -> Callable[[Connection], None]:
