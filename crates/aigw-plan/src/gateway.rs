@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use aigw_api::condition::{self, reason};
+use aigw_api::condition::reason;
 use aigw_api::{AIGatewayRoute, Gateway};
 use aigw_config::{CredentialSpec, Credentials, ListenerSpec, ListenerTls};
 
@@ -90,13 +90,12 @@ fn note(placed: &Placed<'_, Gateway>, one: &Looked<'_>, field: &str, findings: &
         true => "",
         false => "; the listener is left out",
     };
-    let conditions = [
-        (&one.accepted, condition::ACCEPTED),
-        (&one.resolved, condition::RESOLVED_REFS),
-    ];
-    for (what, kind) in conditions.into_iter().filter(|(what, _)| !what.holds()) {
-        let message = format!("{}{left_out}", what.message);
-        findings.warn(placed.subject(), Cause::new(kind, what.reason), field, message);
+    for what in [&one.accepted, &one.resolved] {
+        if !what.holds() {
+            let message = format!("{}{left_out}", what.message);
+            let cause = Cause::new(what.kind, what.reason);
+            findings.warn(placed.subject(), cause, field, message);
+        }
     }
 }
 

@@ -87,13 +87,14 @@ impl Exchange {
 
     /// The same for an attempt that was answered; a status of 500 or more was counted with its head.
     fn note_answered(&self, inputs: Inputs<'_>) {
-        let attempt = self.record.as_ref().and_then(|record| record.attempts.last());
-        if attempt
-            .and_then(|attempt| attempt.status)
-            .is_some_and(|status| status < 500)
-        {
+        if self.attempt_status().is_some_and(|status| status < 500) {
             self.note_health(Health::Good, inputs);
         }
+    }
+
+    /// The status that the last attempt was answered with.
+    pub(super) fn attempt_status(&self) -> Option<u16> {
+        self.record.as_ref()?.attempts.last()?.status
     }
 
     pub(super) fn backend_name(&self) -> String {

@@ -116,11 +116,7 @@ impl Exchange {
         effects: &mut Effects,
     ) {
         // Counted once: one of 500 or more was counted with its head.
-        let attempt = self.record.as_ref().and_then(|record| record.attempts.last());
-        if attempt
-            .and_then(|attempt| attempt.status)
-            .is_none_or(|status| status < 500)
-        {
+        if self.attempt_status().is_none_or(|status| status < 500) {
             self.note_health(Health::Broken, inputs);
         }
         self.close_attempt(Some(label), inputs);

@@ -89,11 +89,6 @@ impl Host {
         })
     }
 
-    /// What it has to do.
-    pub(super) fn load(&self) -> &Load {
-        &self.load
-    }
-
     pub(super) fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

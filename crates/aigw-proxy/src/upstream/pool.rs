@@ -125,7 +125,7 @@ impl Upstreams {
             let share = left / u32::try_from(count - index).unwrap_or(u32::MAX);
             let result = self.fresh_line(host, share).await;
             if host.at.is_some() {
-                host.load().note(result.is_ok());
+                host.load.note(result.is_ok());
             }
             match result {
                 Ok(line) => return Ok((Arc::clone(host), line, turn)),

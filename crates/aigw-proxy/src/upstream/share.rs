@@ -24,14 +24,14 @@ pub(super) struct Turn(Arc<Host>);
 impl Turn {
     /// Counts a request in.
     pub(super) fn at(host: &Arc<Host>) -> Self {
-        host.load().under_way.fetch_add(1, Ordering::Relaxed);
+        host.load.under_way.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(host))
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.load().under_way.fetch_sub(1, Ordering::Relaxed);
+        self.0.load.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -58,5 +58,5 @@ pub(super) fn order(hosts: &mut [Arc<Host>], turn: usize) {
         let by = turn % hosts.len();
         hosts.rotate_left(by);
     }
-    hosts.sort_by_cached_key(|host| host.load().rank());
+    hosts.sort_by_cached_key(|host| host.load.rank());
 }
